@@ -1,0 +1,19 @@
+//! What OAuth is about: values and rules. No I/O, no clock, no dice: time and randomness come in as arguments.
+//!
+//! Text becomes a value here once, at the door, and what has been checked is visible in the type: only
+//! [`client::Client::redirection`] makes a [`authorization_request::Redirection`], a [`scope::ScopeSet`] holds no
+//! unknown scope, a secret cannot be printed.
+
+pub mod access_token;
+pub mod authorization_code;
+pub mod authorization_request;
+pub mod client;
+pub mod password;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod registration;
+pub mod scope;
+pub mod secret;
+pub mod session;
+pub mod time;
+pub mod user;

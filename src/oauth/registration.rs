@@ -1,0 +1,148 @@
+//! Which apps may be registered (C-APP, C-URI-02). The faults are Mastodon's sentences, in Mastodon's order.
+
+use url::Url;
+
+use super::redirect_uri::{RedirectUri, RedirectUriRefusal};
+use super::scope::ScopeSet;
+
+const NAME_CHARACTERS: usize = 60;
+const REDIRECT_URI_CHARACTERS: usize = 2_000;
+const WEBSITE_CHARACTERS: usize = 2_000;
+
+/// An app that may be registered.
+#[derive(Debug)]
+pub struct Registration {
+    pub name: String,
+    /// As sent: URIs separated by whitespace.
+    pub redirect_uris: String,
+    pub scopes: ScopeSet,
+    pub website: Option<String>,
+}
+
+impl Registration {
+    /// Checks what was sent; `None` is a parameter that was not. Every fault is told, in the order of C-APP-14.
+    pub fn check(
+        name: Option<&str>,
+        redirect_uris: Option<&str>,
+        scopes: Option<&str>,
+        website: Option<&str>,
+    ) -> Result<Registration, Vec<String>> {
+        let name = name.unwrap_or("");
+        let redirect_uris = redirect_uris.unwrap_or("");
+        // H-09: blank means the default, as documented; an app without scopes could ask for any.
+        let scopes = scopes.filter(|text| !is_blank(text)).map_or(Ok(ScopeSet::default_scope()), ScopeSet::parse);
+        let website = website.filter(|text| !is_blank(text));
+
+        let mut faults = Vec::new();
+        if is_blank(name) {
+            faults.push("Application name can't be blank".to_owned());
+        }
+        if is_blank(redirect_uris) {
+            faults.push("Redirect URI can't be blank".to_owned());
+        }
+        for refusal in faults_of_uris(redirect_uris) {
+            faults.push(format!("Redirect URI {refusal}"));
+        }
+        if scopes.is_err() {
+            faults.push("Scopes doesn't match configured on the server.".to_owned());
+        }
+        if name.chars().count() > NAME_CHARACTERS {
+            faults.push(format!("Application name is too long (maximum is {NAME_CHARACTERS} characters)"));
+        }
+        if redirect_uris.chars().count() > REDIRECT_URI_CHARACTERS {
+            faults.push(format!("Redirect URI is too long (maximum is {REDIRECT_URI_CHARACTERS} characters)"));
+        }
+        if website.is_some_and(|website| !is_web_address(website)) {
+            faults.push("Application website is not a valid URL".to_owned());
+        }
+        if website.is_some_and(|website| website.chars().count() > WEBSITE_CHARACTERS) {
+            faults.push(format!("Application website is too long (maximum is {WEBSITE_CHARACTERS} characters)"));
+        }
+        match scopes {
+            Ok(scopes) if faults.is_empty() => Ok(Registration {
+                name: name.to_owned(),
+                redirect_uris: redirect_uris.to_owned(),
+                scopes,
+                website: website.map(str::to_owned),
+            }),
+            _ => Err(faults),
+        }
+    }
+}
+
+/// C-PAR-07.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// The faults of each URI; what cannot be read ends the list (C-URI-02).
+fn faults_of_uris(redirect_uris: &str) -> Vec<RedirectUriRefusal> {
+    let mut faults = Vec::new();
+    for uri in redirect_uris.split_whitespace() {
+        let refusals = RedirectUri::parse(uri).err().unwrap_or_default();
+        let is_unreadable = refusals == [RedirectUriRefusal::Invalid];
+        faults.extend(refusals);
+        if is_unreadable {
+            break;
+        }
+    }
+    faults
+}
+
+/// http or https with a host (C-APP-14).
+fn is_web_address(text: &str) -> bool {
+    let has_only_text = !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    // Browsers find a host even in `http:///about`; RFC 3986 and Mastodon do not.
+    let has_host = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\', '?', '#']));
+    has_only_text && has_host && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(name: &str, redirect_uris: &str, scopes: &str, website: &str) -> Vec<String> {
+        Registration::check(Some(name), Some(redirect_uris), Some(scopes), Some(website)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_fault_is_told_in_order() {
+        let long = "x".repeat(2_001);
+        assert_eq!(
+            faults("", "myapp:cb cb", "nope", "ftp://x"),
+            [
+                "Application name can't be blank",
+                "Redirect URI must specify a scheme.",
+                "Redirect URI must be an absolute URI.",
+                "Scopes doesn't match configured on the server.",
+                "Application website is not a valid URL",
+            ]
+        );
+        assert_eq!(
+            faults(&"é".repeat(61), &format!("https://a/{long}"), "read", &format!("https://a/{long}")),
+            [
+                "Application name is too long (maximum is 60 characters)",
+                "Redirect URI is too long (maximum is 2000 characters)",
+                "Application website is too long (maximum is 2000 characters)",
+            ]
+        );
+        assert_eq!(faults(&"é".repeat(60), "https://a/cb", "read", ""), [""; 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_the_list_of_uris() {
+        assert_eq!(faults("x", "https://a/<> cb", "read", ""), ["Redirect URI must be a valid URI."]);
+    }
+
+    #[test]
+    fn what_is_left_out_or_blank_has_its_default() {
+        for scopes in [None, Some(""), Some(" \n")] {
+            let app = Registration::check(Some("x"), Some("https://a/cb"), scopes, Some(" ")).unwrap();
+            assert_eq!((app.scopes.to_string().as_str(), app.website), ("read", None));
+        }
+        assert_eq!(
+            Registration::check(None, None, None, None).unwrap_err(),
+            ["Application name can't be blank", "Redirect URI can't be blank"]
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! Scopes: what a token may do. Mastodon's names (C-SCO-01), ordered, without repeats.
+//!
+//! Two rules, and they differ: at registration and in a request, membership is literal (C-SCO-03: who registered `read`
+//! may not ask for `read:accounts`); at a resource any of the listed scopes will do (C-SCO-04, [`ScopeSet::has_any`]).
+
+use std::fmt;
+
+use super::secret::Sent;
+
+/// Every scope this server knows (C-SCO-01).
+pub const SERVER_SCOPES: [&str; 47] = [
+    "read",
+    "profile",
+    "write",
+    "write:accounts",
+    "write:blocks",
+    "write:bookmarks",
+    "write:collections",
+    "write:conversations",
+    "write:favourites",
+    "write:filters",
+    "write:follows",
+    "write:lists",
+    "write:media",
+    "write:mutes",
+    "write:notifications",
+    "write:reports",
+    "write:statuses",
+    "read:accounts",
+    "read:blocks",
+    "read:bookmarks",
+    "read:collections",
+    "read:favourites",
+    "read:filters",
+    "read:follows",
+    "read:lists",
+    "read:mutes",
+    "read:notifications",
+    "read:search",
+    "read:statuses",
+    "follow",
+    "push",
+    "admin:read",
+    "admin:read:accounts",
+    "admin:read:reports",
+    "admin:read:domain_allows",
+    "admin:read:domain_blocks",
+    "admin:read:ip_blocks",
+    "admin:read:email_domain_blocks",
+    "admin:read:canonical_email_blocks",
+    "admin:write",
+    "admin:write:accounts",
+    "admin:write:reports",
+    "admin:write:domain_allows",
+    "admin:write:domain_blocks",
+    "admin:write:ip_blocks",
+    "admin:write:email_domain_blocks",
+    "admin:write:canonical_email_blocks",
+];
+
+/// What an app gets that names no scopes, and what is asked for by a request that names none (C-SCO-02).
+pub const DEFAULT_SCOPE: &str = "read";
+
+/// Scopes in the order they were named, each once. Holds no scope the server does not know.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeSet(Vec<&'static str>);
+
+/// Why a text is no [`ScopeSet`], or not one that may be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeRefusal {
+    Unknown(String),
+    /// Known, but the app did not register it (C-SCO-03).
+    NotRegistered(String),
+    /// Nothing was asked for, and the app did not register the default (C-SCO-07).
+    NoDefault,
+    /// Separated by something that is not a space, at the authorization endpoint (C-SCO-10).
+    Separator,
+}
+
+impl fmt::Display for ScopeRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScopeRefusal::Unknown(name) => {
+                f.write_str("no scope has the name ")?;
+                Sent(name).fmt(f)
+            }
+            ScopeRefusal::NotRegistered(name) => write!(f, "the app did not register the scope {name}"),
+            ScopeRefusal::NoDefault => write!(f, "no scope asked for, and the app did not register {DEFAULT_SCOPE}"),
+            ScopeRefusal::Separator => write!(f, "a tab or line break inside scope"),
+        }
+    }
+}
+
+impl ScopeSet {
+    /// Names separated by any whitespace; a repeated one counts once, where it first stood (C-APP-10, C-APP-12, C-SCO-09).
+    pub fn parse(text: &str) -> Result<ScopeSet, ScopeRefusal> {
+        let mut scopes = ScopeSet::default();
+        for word in text.split_whitespace() {
+            scopes.insert(known(word).ok_or_else(|| ScopeRefusal::Unknown(word.to_owned()))?);
+        }
+        Ok(scopes)
+    }
+
+    /// Scopes as they were stored. A word this version does not know (the file was written by another one) grants nothing.
+    pub fn from_stored(text: &str) -> ScopeSet {
+        let mut scopes = ScopeSet::default();
+        text.split(' ').filter_map(known).for_each(|scope| scopes.insert(scope));
+        scopes
+    }
+
+    /// The default scope alone.
+    pub fn default_scope() -> ScopeSet {
+        ScopeSet(vec![DEFAULT_SCOPE])
+    }
+
+    /// The scopes of a request, which may be had by an app with these registered ones (C-SCO-03, C-SCO-06, C-SCO-07).
+    pub fn requested(text: Option<&str>, registered: &ScopeSet) -> Result<ScopeSet, ScopeRefusal> {
+        let Some(text) = text else {
+            let default = ScopeSet::default_scope();
+            return if default.is_subset_of(registered) { Ok(default) } else { Err(ScopeRefusal::NoDefault) };
+        };
+        let scopes = ScopeSet::parse(text)?;
+        match scopes.0.iter().find(|scope| !registered.contains(scope)) {
+            Some(scope) => Err(ScopeRefusal::NotRegistered((*scope).to_owned())),
+            None => Ok(scopes),
+        }
+    }
+
+    fn insert(&mut self, scope: &'static str) {
+        if !self.contains(scope) {
+            self.0.push(scope);
+        }
+    }
+
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(&scope)
+    }
+
+    pub fn is_subset_of(&self, other: &ScopeSet) -> bool {
+        self.0.iter().all(|scope| other.contains(scope))
+    }
+
+    /// The same scopes, in whatever order (C-REU-02).
+    pub fn is_same_set_as(&self, other: &ScopeSet) -> bool {
+        self.0.len() == other.0.len() && self.is_subset_of(other)
+    }
+
+    /// Whether a resource that accepts any of these is open (C-SCO-04).
+    pub fn has_any(&self, accepted: &[&str]) -> bool {
+        accepted.iter().any(|scope| self.contains(scope))
+    }
+
+    /// Without `admin:*`, which counts only for an administrator (H-21).
+    pub fn without_admin(&self) -> ScopeSet {
+        ScopeSet(self.0.iter().copied().filter(|scope| !scope.starts_with("admin:")).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    /// The names, separated by one space: how they are sent and stored.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+/// The server's own copy of a scope's name; names are case-sensitive (C-APP-13).
+fn known(word: &str) -> Option<&'static str> {
+    SERVER_SCOPES.into_iter().find(|scope| *scope == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_become_scopes() {
+        for (text, expected) in [
+            ("read", Ok("read")),
+            ("read write", Ok("read write")),
+            ("write\tread\n write", Ok("write read")),
+            ("", Ok("")),
+            ("Read", Err("Read")),
+            ("read,write", Err("read,write")),
+            ("read read:reports", Err("read:reports")),
+            ("crypto", Err("crypto")),
+        ] {
+            let parsed = ScopeSet::parse(text).map(|scopes| scopes.to_string());
+            let expected = expected.map(str::to_owned).map_err(|word| ScopeRefusal::Unknown(word.to_owned()));
+            assert_eq!(parsed, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_may_have_what_was_registered_by_that_very_name() {
+        let registered = ScopeSet::parse("read write:statuses").unwrap();
+        for (text, expected) in [
+            (Some("read"), Ok("read")),
+            (Some("write:statuses read"), Ok("write:statuses read")),
+            (None, Ok("read")),
+            (Some("read:accounts"), Err(ScopeRefusal::NotRegistered("read:accounts".into()))),
+            (Some("write"), Err(ScopeRefusal::NotRegistered("write".into()))),
+            (Some("nonsense"), Err(ScopeRefusal::Unknown("nonsense".into()))),
+        ] {
+            let got = ScopeSet::requested(text, &registered).map(|scopes| scopes.to_string());
+            assert_eq!(got, expected.map(str::to_owned), "{text:?}");
+        }
+        let without_read = ScopeSet::parse("write").unwrap();
+        assert_eq!(ScopeSet::requested(None, &without_read).unwrap_err(), ScopeRefusal::NoDefault);
+    }
+
+    #[test]
+    fn sets_are_the_same_in_any_order() {
+        let set = |text| ScopeSet::parse(text).unwrap();
+        assert!(set("read write").is_same_set_as(&set("write read")));
+        assert!(!set("read").is_same_set_as(&set("write read")));
+        assert!(!set("write read").is_same_set_as(&set("read")));
+    }
+
+    #[test]
+    fn an_administrators_scopes_can_be_left_out() {
+        let scopes = ScopeSet::parse("read admin:read admin:write:accounts push").unwrap();
+        assert_eq!(scopes.without_admin().to_string(), "read push");
+    }
+
+    #[test]
+    fn stored_words_of_another_version_grant_nothing() {
+        assert_eq!(ScopeSet::from_stored("read crypto write").to_string(), "read write");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_the_same(picks in proptest::collection::vec(0..SERVER_SCOPES.len(), 0..12)) {
+            let text = picks.iter().map(|&pick| SERVER_SCOPES[pick]).collect::<Vec<_>>().join(" ");
+            let scopes = ScopeSet::parse(&text).unwrap();
+            prop_assert_eq!(ScopeSet::parse(&scopes.to_string()).unwrap().to_string(), scopes.to_string());
+            prop_assert_eq!(ScopeSet::from_stored(&scopes.to_string()).to_string(), scopes.to_string());
+        }
+
+        #[test]
+        fn any_text_is_scopes_or_a_refusal(text in any::<String>()) {
+            let _ = ScopeSet::parse(&text);
+        }
+    }
+}

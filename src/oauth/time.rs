@@ -1,0 +1,75 @@
+//! Moments, as values: seconds since 1970-01-01 UTC. Nothing here looks at a clock.
+
+/// A moment, in whole seconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This moment and so many seconds.
+    pub fn plus(self, seconds: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(seconds))
+    }
+
+    /// How many seconds ago `earlier` was; negative when it is still to come.
+    pub fn since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// `2026-11-21T10:00:00Z` (RFC 3339).
+    pub fn rfc3339(self) -> String {
+        let (year, month, day) = self.date();
+        let second = self.0.rem_euclid(86_400);
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    }
+
+    /// `2026-11-21`.
+    pub fn day(self) -> String {
+        let (year, month, day) = self.date();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
+    /// Midnight of its day with milliseconds, as Mastodon tells when an account was made (C-ACC-02).
+    pub fn midnight(self) -> String {
+        format!("{}T00:00:00.000Z", self.day())
+    }
+
+    /// Year, month and day in the proleptic Gregorian calendar. Counts in eras of 400 years from 1 March of year 0,
+    /// where the leap day is the last of the year and every era has 146,097 days.
+    fn date(self) -> (i64, i64, i64) {
+        let days = self.0.div_euclid(86_400) + 719_468; // 1970-01-01 is this many days after 0000-03-01
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let year = era * 400 + year_of_era + i64::from(month <= 2);
+        (year, month, day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_479_945_600, "2016-11-24T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_709_251_200, "2024-03-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(Timestamp(seconds).rfc3339(), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn midnight_is_the_start_of_its_day() {
+        assert_eq!(Timestamp(1_479_945_600 + 86_399).midnight(), "2016-11-24T00:00:00.000Z");
+    }
+}
