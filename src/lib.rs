@@ -25,4 +25,5 @@
 #![allow(dead_code, unused_imports)] // the layers above are yet to come
 
 mod config;
+mod http;
 mod oauth;

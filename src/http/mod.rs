@@ -1,0 +1,17 @@
+//! What arrives and what leaves: bytes in, values out. Knows no OAuth and does no I/O.
+//!
+//! `request` is what the edge hands over, `params` the one map of a request's parameters (C-PAR),
+//! `header` reads the few headers that carry meaning here, `response` is what goes back, `location`
+//! puts parameters into a URI.
+
+pub mod header;
+pub mod location;
+mod multipart;
+pub mod params;
+pub mod request;
+pub mod response;
+
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+pub use params::{BadParameter, MalformedParams, Params};
+pub use request::{Peer, Request};
+pub use response::Response;

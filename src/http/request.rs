@@ -1,0 +1,40 @@
+//! A request as the edge hands it over: whole, read to its end, within the limits.
+
+use std::net::IpAddr;
+
+use super::params::{MalformedParams, Params};
+use super::{HeaderMap, Method};
+
+/// One request, with its whole body.
+pub struct Request {
+    pub method: Method,
+    /// The path as sent, without the query; always begins with `/`.
+    pub path: String,
+    /// The raw query, without its `?`.
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    pub peer: Peer,
+    /// Names this request in the log, in `X-Request-Id` and on error pages.
+    pub id: String,
+}
+
+/// Who is at the other end, as far as the network tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    Address(IpAddr),
+    /// A Unix socket, or a trusted proxy that named no address.
+    Proxy,
+}
+
+impl Request {
+    /// The request's parameters, from the query and the body (C-PAR-01).
+    pub fn params(&self) -> Result<Params, MalformedParams> {
+        Params::read(self.query.as_deref(), self.header("content-type"), &self.body)
+    }
+
+    /// The first value of a header, if it is there and is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
