@@ -27,3 +27,4 @@
 mod config;
 mod http;
 mod oauth;
+mod store;

@@ -1,0 +1,237 @@
+//! Access tokens: issued or given again, looked up, ended.
+
+use super::clients::{CLIENT_COLUMNS, client_of};
+use super::users::{USER_COLUMNS, user_of};
+use super::{Fault, Read, Write, optional};
+use crate::oauth::access_token::{AccessToken, IssuedToken, LIVE_TOKENS_PER_OWNER, Nonce};
+use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::scope::ScopeSet;
+use crate::oauth::secret::{Hashed, Secret};
+use crate::oauth::time::Timestamp;
+use crate::oauth::user::User;
+
+/// "Last used" is told to the hour.
+const USE_NOTED_SECONDS: i64 = 3_600;
+
+/// A token with the app it was issued to and the person it acts for.
+pub struct TokenOnFile {
+    pub token: IssuedToken,
+    pub client: Client,
+    /// `None` for an app's own token.
+    pub owner: Option<User>,
+    last_used_at: Option<Timestamp>,
+}
+
+/// A token to be given to an authenticated client.
+pub struct NewToken {
+    pub client: Client,
+    /// As presented, just now: it makes the token (contract H-10).
+    pub client_secret: ClientSecret,
+    pub user: Option<i64>,
+    pub scopes: ScopeSet,
+    /// For a token that has to be made.
+    pub nonce: Nonce,
+    pub expires_at: Option<Timestamp>,
+    pub now: Timestamp,
+}
+
+/// What a person sees of an app that may act for them.
+pub struct AuthorizedApplication {
+    /// The app's row.
+    pub id: i64,
+    pub name: String,
+    pub website: Option<String>,
+    pub scopes: ScopeSet,
+    /// When the oldest live token was issued.
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl TokenOnFile {
+    /// Whether this use is worth noting: the last noted one is an hour ago.
+    pub fn is_use_worth_noting(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|at| now.since(at) >= USE_NOTED_SECONDS)
+    }
+}
+
+impl Read<'_> {
+    /// A token by its hash, however it stands.
+    pub fn access_token(&self, hash: &Hashed<AccessToken>) -> Result<Option<TokenOnFile>, Fault> {
+        let sql = format!(
+            "SELECT t.client, t.user, t.scopes, t.created_at, t.expires_at, t.revoked_at, t.last_used_at, {CLIENT_COLUMNS}, {USER_COLUMNS}
+             FROM access_tokens t JOIN clients c ON c.id = t.client LEFT JOIN users u ON u.id = t.user
+             WHERE t.hash = ?1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        Ok(optional(statement.query_row([hash], |row| {
+            let user: Option<i64> = row.get(1)?;
+            let client = client_of(row, 7)?;
+            let owner = user.map(|_| user_of(row, 17)).transpose()?;
+            let mut token = IssuedToken {
+                hash: *hash,
+                client: row.get(0)?,
+                user,
+                scopes: row.get(2)?,
+                created_at: row.get(3)?,
+                expires_at: row.get(4)?,
+                revoked_at: row.get(5)?,
+            };
+            // Both end their tokens in the same transaction (H-26). Should a row have been changed by hand, the token is as dead.
+            if client.deleted_at.is_some() || owner.as_ref().is_some_and(|owner| owner.is_disabled) {
+                token.revoked_at = token.revoked_at.or(Some(token.created_at));
+            }
+            Ok(TokenOnFile { token, client, owner, last_used_at: row.get(6)? })
+        }))?)
+    }
+
+    /// Whether this person has approved exactly these scopes for this app, as far as a live token shows (C-AUT-06). Tokens
+    /// that were not issued to the app itself, and so have no nonce, show nothing (H-10).
+    pub fn has_consent(&self, user: i64, client: i64, scopes: &ScopeSet, now: Timestamp) -> Result<bool, Fault> {
+        let sql = "SELECT scopes FROM access_tokens
+                   WHERE client = ?1 AND user = ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params![client, user, now])?;
+        while let Some(row) = rows.next()? {
+            if row.get::<_, ScopeSet>(0)?.is_same_set_as(scopes) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The apps that hold a live token of this person, the newest authorization first (C-AAP-02).
+    pub fn authorized_applications(&self, user: i64, now: Timestamp) -> Result<Vec<AuthorizedApplication>, Fault> {
+        let sql = "SELECT c.id, c.name, c.website, group_concat(t.scopes, ' '), min(t.created_at), max(t.last_used_at)
+                   FROM access_tokens t JOIN clients c ON c.id = t.client
+                   WHERE t.user = ?1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?2) AND c.deleted_at IS NULL
+                   GROUP BY c.id ORDER BY min(t.created_at) DESC, c.id DESC";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let applications = statement.query_map(rusqlite::params![user, now], |row| {
+            Ok(AuthorizedApplication {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                website: row.get(2)?,
+                scopes: row.get(3)?,
+                created_at: row.get(4)?,
+                last_used_at: row.get(5)?,
+            })
+        })?;
+        Ok(applications.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+impl Write<'_> {
+    /// Gives the newest live token with the same app, owner and set of scopes again (C-REU-01, C-REU-02), or issues one.
+    pub fn access_token_for(&self, new: &NewToken) -> Result<(AccessToken, IssuedToken), Fault> {
+        if let Some(again) = self.token_to_give_again(new)? {
+            let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
+            self.connection.prepare_cached(sql)?.execute([again.1.hash])?;
+            return Ok(again);
+        }
+        self.keep_below_limit(new)?;
+        let token = AccessToken::derived(&new.client_secret, &new.nonce);
+        let issued = IssuedToken {
+            hash: token.hashed(),
+            client: new.client.id,
+            user: new.user,
+            scopes: new.scopes.clone(),
+            created_at: new.now,
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        self.add_access_token(&issued, Some(&new.nonce))?;
+        Ok((token, issued))
+    }
+
+    /// The stored hash decides: a token made with an older secret, or not made of a secret at all, is passed over (H-10).
+    fn token_to_give_again(&self, new: &NewToken) -> Result<Option<(AccessToken, IssuedToken)>, Fault> {
+        let sql = "SELECT hash, nonce, scopes, created_at, expires_at FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)
+                   ORDER BY created_at DESC";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params![new.client.id, new.user, new.now])?;
+        while let Some(row) = rows.next()? {
+            let issued = IssuedToken {
+                hash: row.get(0)?,
+                client: new.client.id,
+                user: new.user,
+                scopes: row.get(2)?,
+                created_at: row.get(3)?,
+                expires_at: row.get(4)?,
+                revoked_at: None,
+            };
+            if issued.scopes.is_same_set_as(&new.scopes) {
+                let token = AccessToken::derived(&new.client_secret, &row.get(1)?);
+                if token.hashed() == issued.hash {
+                    return Ok(Some((token, issued)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22).
+    fn keep_below_limit(&self, new: &NewToken) -> Result<(), Fault> {
+        let sql = "SELECT count(*) FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
+        let parameters = rusqlite::params![new.client.id, new.user, new.now];
+        let live: i64 = self.connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0))?;
+        if live < LIVE_TOKENS_PER_OWNER {
+            return Ok(());
+        }
+        let sql = "UPDATE access_tokens SET revoked_at = ?3 WHERE hash IN (
+                       SELECT hash FROM access_tokens
+                       WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)
+                       ORDER BY coalesce(last_used_at, created_at), created_at LIMIT ?4)";
+        let over = live + 1 - LIVE_TOKENS_PER_OWNER;
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![new.client.id, new.user, new.now, over])?;
+        Ok(())
+    }
+
+    /// Keeps a token. Without a nonce it is never given again and shows no consent (H-10).
+    pub fn add_access_token(&self, token: &IssuedToken, nonce: Option<&Nonce>) -> Result<(), Fault> {
+        let sql = "INSERT INTO access_tokens (hash, nonce, client, user, scopes, created_at, expires_at)
+                   VALUES (:hash, :nonce, :client, :user, :scopes, :created_at, :expires_at)";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::named_params! {
+            ":hash": token.hash,
+            ":nonce": nonce,
+            ":client": token.client,
+            ":user": token.user,
+            ":scopes": token.scopes,
+            ":created_at": token.created_at,
+            ":expires_at": token.expires_at,
+        })?;
+        Ok(())
+    }
+
+    /// Ends a token; one that has ended stays ended since then.
+    pub fn revoke_access_token(&self, hash: &Hashed<AccessToken>, now: Timestamp) -> Result<(), Fault> {
+        let sql = "UPDATE access_tokens SET revoked_at = ?2 WHERE hash = ?1 AND revoked_at IS NULL";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, now])?;
+        Ok(())
+    }
+
+    /// A replayed code's token ends, unless other answers carried it too (H-01).
+    pub fn revoke_token_given_once(&self, hash: &Hashed<AccessToken>, now: Timestamp) -> Result<(), Fault> {
+        let sql = "UPDATE access_tokens SET revoked_at = ?2 WHERE hash = ?1 AND revoked_at IS NULL AND times_given = 1";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, now])?;
+        Ok(())
+    }
+
+    /// Ends all that this app holds of this person: tokens and codes (C-AAP-03, C-COD-07).
+    pub fn revoke_authorization(&self, user: i64, client: i64, now: Timestamp) -> Result<(), Fault> {
+        for sql in [
+            "UPDATE access_tokens SET revoked_at = ?3 WHERE client = ?2 AND user = ?1 AND revoked_at IS NULL",
+            "UPDATE authorization_codes SET revoked_at = ?3 WHERE client = ?2 AND user = ?1 AND revoked_at IS NULL",
+        ] {
+            self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, client, now])?;
+        }
+        Ok(())
+    }
+
+    pub fn note_token_use(&self, hash: &Hashed<AccessToken>, now: Timestamp) -> Result<(), Fault> {
+        let sql = "UPDATE access_tokens SET last_used_at = ?2 WHERE hash = ?1";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, now])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! What is remembered: one SQLite file, and the only place that says SQL. `schema.sql` is the storage document.
+//!
+//! [`Store::read`] runs a closure on a read-only connection. [`Store::write`] sends one to the single writer, which runs all
+//! that wait in one transaction, each in a savepoint of its own, and answers them after COMMIT (`writer`). So a caller that
+//! goes on knows its rows are on disk, and check-then-change inside one closure is one piece.
+//!
+//! The rows live in a file per table: `clients`, `authorization_codes`, `access_tokens`, `users`, `sessions`. A refusal is a
+//! value that a closure returns, and what it wrote stays; a [`Fault`] is ours and undoes it.
+
+mod access_tokens;
+mod authorization_codes;
+mod clients;
+mod fault;
+mod open;
+mod sessions;
+mod types;
+mod users;
+mod writer;
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+pub use access_tokens::{NewToken, TokenOnFile};
+pub use authorization_codes::NewCode;
+pub use fault::Fault;
+pub use open::{OpenError, Role};
+pub use users::AddUserRefusal;
+use writer::Writer;
+
+/// The open database.
+pub struct Store {
+    writer: Writer,
+    /// Read-only connections that nobody uses right now; there are never more than readers at one time.
+    readers: Mutex<Vec<Connection>>,
+    file: open::File,
+}
+
+/// What a closure of [`Store::read`] sees: rows, and no way to change them. Every statement sees the newest commit; what must
+/// hold together is read in one statement, or inside a write.
+pub struct Read<'c> {
+    connection: &'c Connection,
+}
+
+/// What a closure of [`Store::write`] sees: rows that nobody else can change until it is done.
+pub struct Write<'c> {
+    read: Read<'c>,
+}
+
+impl<'c> Deref for Write<'c> {
+    type Target = Read<'c>;
+
+    fn deref(&self) -> &Read<'c> {
+        &self.read
+    }
+}
+
+impl Store {
+    /// Opens the file, or makes it. A server holds `FILE.lock` as long as the store lives, so that there is only one.
+    pub fn open(path: &Path, role: Role) -> Result<Store, OpenError> {
+        let (file, connection) = open::File::open(path, role)?;
+        Ok(Store { writer: Writer::start(connection), readers: Mutex::default(), file })
+    }
+
+    /// Runs `closure` on a read-only connection.
+    pub fn read<T>(&self, closure: impl FnOnce(&Read) -> Result<T, Fault>) -> Result<T, Fault> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.file.reader()?,
+        };
+        let outcome = closure(&Read { connection: &connection })?;
+        // A connection that saw a fault, or a panic, is closed instead.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(outcome)
+    }
+
+    /// Runs `closure` on the writer and returns after COMMIT. It must bring all it needs: secrets move in and end there.
+    pub fn write<T, F>(&self, closure: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Write) -> Result<T, Fault> + Send + 'static,
+    {
+        self.writer.write(closure)
+    }
+
+    /// The same, but nobody waits, and it is dropped when there is too much to do: for what may be lost ("last used").
+    pub fn write_sometime(&self, closure: impl FnOnce(&Write) -> Result<(), Fault> + Send + 'static) {
+        self.writer.write_sometime(closure);
+    }
+
+    /// Whether the database can be read.
+    pub fn is_readable(&self) -> Result<(), Fault> {
+        self.read(|tx| tx.setting("host")).map(|_| ())
+    }
+}
+
+impl Read<'_> {
+    /// A setting of the server's (`schema.sql`).
+    pub fn setting(&self, name: &str) -> Result<Option<String>, Fault> {
+        let mut statement = self.connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
+        Ok(optional(statement.query_row([name], |row| row.get(0)))?)
+    }
+}
+
+impl Write<'_> {
+    pub fn set_setting(&self, name: &str, value: &str) -> Result<(), Fault> {
+        let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.connection.prepare_cached(sql)?.execute([name, value])?;
+        Ok(())
+    }
+}
+
+/// `None` for no row.
+fn optional<T>(result: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,164 @@
+//! Opening the file: made when it is not there, refused when it is not ours or from a newer hallpass, and served by one
+//! server at a time.
+
+use std::fmt;
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::Fault;
+
+const SCHEMA: &str = include_str!("../../schema.sql");
+/// `application_id` and `user_version` of `schema.sql`; a test holds them together.
+const APPLICATION_ID: i32 = 0x6861_6c6c;
+const SCHEMA_VERSION: i32 = 1;
+
+/// Why the file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To serve it: nobody else may.
+    Server,
+    /// For one command, perhaps beside a running server.
+    Command,
+}
+
+/// The file, and for a server the lock on it.
+pub struct File {
+    path: PathBuf,
+    _lock: Option<fs::File>,
+}
+
+/// Why the file cannot be opened; displayed as a sentence for the operator, without the file's name in front.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another server has it.
+    Served,
+    /// Locked by another process for longer than the timeout.
+    Locked,
+    /// It cannot be opened or made.
+    Cannot(String),
+    /// It is there, and is not hallpass's.
+    Foreign(String),
+    /// Written by a newer hallpass.
+    Newer(i32),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Served => f.write_str("is served by another hallpass already; stop that one first"),
+            OpenError::Locked => f.write_str("is locked by another process; try again when that one is done"),
+            OpenError::Cannot(cause) => write!(f, "cannot be opened: {cause}"),
+            OpenError::Foreign(found) => write!(f, "is not a hallpass database ({found}); give another file with --db"),
+            OpenError::Newer(found) => {
+                write!(f, "has schema {found}, this hallpass knows {SCHEMA_VERSION}; upgrade hallpass or restore a backup")
+            }
+        }
+    }
+}
+
+impl File {
+    /// Opens `path` for writing, with its schema in place.
+    pub fn open(path: &Path, role: Role) -> Result<(File, Connection), OpenError> {
+        let lock = match role {
+            Role::Server => Some(lock(path)?),
+            Role::Command => None,
+        };
+        // SQLite gives -wal and -shm the permissions of the file itself.
+        let file = private(path).map_err(|error| OpenError::Cannot(error.to_string()))?;
+        drop(file);
+        let mut connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        prepare(&connection)?;
+        ensure_schema(&mut connection)?;
+        // FULL: COMMIT returns when the log is on the disk. What was answered is never lost.
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 1000;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -4096;",
+        )?;
+        Ok((File { path: path.to_owned(), _lock: lock }, connection))
+    }
+
+    /// A read-only connection.
+    pub fn reader(&self) -> Result<Connection, Fault> {
+        let connection =
+            Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        prepare(&connection)?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
+        Ok(connection)
+    }
+}
+
+/// What every connection needs.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch(
+        "PRAGMA busy_timeout = 2000;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;",
+    )
+}
+
+/// Makes the tables in an empty file; refuses a file that is somebody else's or too new.
+fn ensure_schema(connection: &mut Connection) -> Result<(), OpenError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let pragma = |name: &str| tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application_id, version) {
+        (0, 0) if tables == 0 => tx.execute_batch(SCHEMA)?,
+        (APPLICATION_ID, SCHEMA_VERSION) => {}
+        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => return Err(OpenError::Newer(newer)),
+        (APPLICATION_ID, other) => return Err(OpenError::Foreign(format!("schema {other} never was"))),
+        (other, _) => return Err(OpenError::Foreign(format!("application_id {other}, {tables} tables and indexes"))),
+    }
+    Ok(tx.commit()?)
+}
+
+/// Holds `FILE.lock` until it is dropped.
+fn lock(path: &Path) -> Result<fs::File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = private(Path::new(&name)).map_err(|error| OpenError::Cannot(format!("its lock file: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Served),
+        Err(TryLockError::Error(error)) => Err(OpenError::Cannot(format!("its lock file: {error}"))),
+    }
+}
+
+/// Opens a file for reading and writing; one that is made is for its owner alone.
+fn private(path: &Path) -> io::Result<fs::File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Foreign(error.to_string()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked,
+            _ => OpenError::Cannot(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_says_the_version_that_is_checked() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).unwrap();
+        assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, SCHEMA_VERSION));
+    }
+}

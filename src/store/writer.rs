@@ -1,0 +1,295 @@
+//! Group commit: one thread writes, and one fsync serves everyone who waits.
+//!
+//! All closures that wait run in one transaction, each in a savepoint, and are answered after COMMIT. A fault of one rolls
+//! back to its savepoint and leaves its neighbours alone. But a full disk, an I/O error or no memory inside a savepoint makes
+//! SQLite end the *whole* transaction (<https://www.sqlite.org/lang_transaction.html>): that is seen in autocommit, and then
+//! nobody of the batch is told that it worked.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::{Fault, Read, Write};
+
+/// Closures that may wait; a further one is refused.
+const QUEUE: usize = 1_024;
+/// Closures in one commit, so that the first of them does not wait too long.
+const BATCH: usize = 512;
+
+pub struct Writer {
+    /// `None` once the writer is told to end.
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A closure on its way to the writer.
+trait Job: Send {
+    fn run(&mut self, tx: &Write) -> Result<(), Fault>;
+    /// Told once, after the transaction has ended.
+    fn answer(self: Box<Self>, outcome: Result<(), Fault>);
+}
+
+/// A closure somebody waits for.
+struct Awaited<T, F> {
+    closure: Option<F>,
+    value: Option<T>,
+    reply: SyncSender<Result<T, Fault>>,
+}
+
+/// A closure nobody waits for.
+struct Unawaited<F>(Option<F>);
+
+impl Writer {
+    pub fn start(connection: Connection) -> Writer {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || serve(&connection, &receiver));
+        // Without threads there is no server either; what waits is then told that the writer has stopped.
+        Writer { queue: Some(sender), thread: thread.ok() }
+    }
+
+    pub fn write<T, F>(&self, closure: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Write) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        self.send(Box::new(Awaited { closure: Some(closure), value: None, reply }))?;
+        answer.recv().unwrap_or_else(|_| Err(stopped()))
+    }
+
+    pub fn write_sometime(&self, closure: impl FnOnce(&Write) -> Result<(), Fault> + Send + 'static) {
+        let _ = self.send(Box::new(Unawaited(Some(closure)))); // may be lost, by its name
+    }
+
+    fn send(&self, job: Box<dyn Job>) -> Result<(), Fault> {
+        let Some(queue) = &self.queue else { return Err(stopped()) };
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Fault::Unavailable(format!("{QUEUE} writes are waiting")),
+            TrySendError::Disconnected(_) => stopped(),
+        })
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the writer finish what waits, and waits for it.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it catches panics itself
+        }
+    }
+}
+
+fn stopped() -> Fault {
+    Fault::Unavailable("the writer has stopped".into())
+}
+
+/// The writer's life: ends when nobody can send any more.
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
+    while let Ok(first) = queue.recv() {
+        commit_together(connection, first, queue);
+    }
+    // What the log still holds goes into the file, so that the file alone is a whole copy. Left undone, the next start does it.
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// One transaction: the first closure and all that wait by then.
+fn commit_together(connection: &Connection, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) {
+    if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
+        // Locked by another process for longer than the timeout: whoever waits would only wait as long again.
+        let fault = Fault::from(error);
+        for job in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
+            job.answer(Err(fault.clone()));
+        }
+        return;
+    }
+    let mut ran: Vec<(Box<dyn Job>, Result<(), Fault>)> = Vec::new();
+    for mut job in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)) {
+        let outcome = in_savepoint(connection, job.as_mut());
+        ran.push((job, outcome));
+        if connection.is_autocommit() {
+            break;
+        }
+    }
+    let ended = if connection.is_autocommit() {
+        let first_fault = ran.iter().find_map(|(_, outcome)| outcome.as_ref().err());
+        Err(Fault::Unavailable(format!("the transaction was ended by {}", first_fault.map_or("SQLite".into(), Fault::to_string))))
+    } else {
+        statement(connection, "COMMIT").map_err(Fault::from)
+    };
+    if ended.is_err() && !connection.is_autocommit() {
+        let _ = statement(connection, "ROLLBACK"); // the next BEGIN would tell if this failed
+    }
+    for (job, outcome) in ran {
+        job.answer(ended.clone().and(outcome));
+    }
+}
+
+/// Runs one closure; what it did is undone if it ends in a fault or a panic.
+fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault> {
+    statement(connection, "SAVEPOINT one")?;
+    let tx = Write { read: Read { connection } };
+    let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&tx))).unwrap_or_else(|panic| Err(Fault::Bug(message(&*panic))));
+    if connection.is_autocommit() {
+        return outcome.and(Err(Fault::Unavailable("the transaction ended inside a savepoint".into())));
+    }
+    if outcome.is_err() {
+        statement(connection, "ROLLBACK TO one")?;
+    }
+    statement(connection, "RELEASE one")?;
+    outcome
+}
+
+fn statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a write panicked: {}", text.unwrap_or("without a message"))
+}
+
+impl<T, F> Job for Awaited<T, F>
+where
+    T: Send,
+    F: FnOnce(&Write) -> Result<T, Fault> + Send,
+{
+    fn run(&mut self, tx: &Write) -> Result<(), Fault> {
+        if let Some(closure) = self.closure.take() {
+            self.value = Some(closure(tx)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), Fault>) {
+        let Awaited { value, reply, .. } = *self;
+        let _ = reply.send(outcome.and_then(|()| value.ok_or_else(stopped))); // whoever asked may be gone
+    }
+}
+
+impl<F> Job for Unawaited<F>
+where
+    F: FnOnce(&Write) -> Result<(), Fault> + Send,
+{
+    fn run(&mut self, tx: &Write) -> Result<(), Fault> {
+        self.0.take().map_or(Ok(()), |closure| closure(tx))
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), Fault>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier};
+
+    use super::*;
+
+    fn writer() -> (Arc<Writer>, tempdir::Directory) {
+        let directory = tempdir::Directory::new();
+        let connection = Connection::open(directory.0.join("x.db")).unwrap();
+        connection.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER NOT NULL UNIQUE) STRICT;").unwrap();
+        (Arc::new(Writer::start(connection)), directory)
+    }
+
+    mod tempdir {
+        use std::path::PathBuf;
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        pub struct Directory(pub PathBuf);
+
+        impl Directory {
+            pub fn new() -> Directory {
+                static NEXT: AtomicU32 = AtomicU32::new(0);
+                let name = format!("hallpass-writer-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+                let path = std::env::temp_dir().join(name);
+                std::fs::create_dir_all(&path).unwrap();
+                Directory(path)
+            }
+        }
+
+        impl Drop for Directory {
+            fn drop(&mut self) {
+                let _ = std::fs::remove_dir_all(&self.0);
+            }
+        }
+    }
+
+    fn insert(n: i64) -> impl FnOnce(&Write) -> Result<i64, Fault> + Send + 'static {
+        move |tx| {
+            tx.connection.execute("INSERT INTO t (n) VALUES (?1)", [n])?;
+            Ok(n)
+        }
+    }
+
+    fn rows(writer: &Writer) -> i64 {
+        writer.write(|tx| Ok(tx.connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).unwrap()
+    }
+
+    #[test]
+    fn everyone_who_waits_is_answered_with_their_own_value() {
+        let (writer, _directory) = writer();
+        let threads: Vec<_> = (0..50)
+            .map(|n| {
+                let writer = writer.clone();
+                std::thread::spawn(move || assert_eq!(writer.write(insert(n)).unwrap(), n))
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(rows(&writer), 50);
+    }
+
+    #[test]
+    fn a_fault_or_a_panic_undoes_its_own_writes_and_no_others() {
+        let (writer, _directory) = writer();
+        let gate = Arc::new(Barrier::new(2));
+        let held = {
+            let (writer, gate) = (writer.clone(), gate.clone());
+            std::thread::spawn(move || {
+                writer.write(move |tx| {
+                    gate.wait(); // the writer is busy here until the others are queued behind it
+                    gate.wait();
+                    insert(1)(tx)
+                })
+            })
+        };
+        gate.wait();
+        type Closure = Box<dyn FnOnce(&Write) -> Result<i64, Fault> + Send>;
+        let queue = |closure: Closure| {
+            let (reply, answer) = sync_channel(1);
+            writer.send(Box::new(Awaited { closure: Some(closure), value: None, reply })).unwrap();
+            answer
+        };
+        let fault = queue(Box::new(|tx| {
+            insert(2)(tx)?;
+            Err(Fault::Bug("on purpose".into()))
+        }));
+        let panic = queue(Box::new(|tx| {
+            insert(3)(tx)?;
+            panic!("on purpose");
+        }));
+        let neighbour = queue(Box::new(|tx| insert(4)(tx)));
+        gate.wait();
+        assert_eq!(held.join().unwrap().unwrap(), 1);
+        assert!(matches!(fault.recv().unwrap(), Err(Fault::Bug(_))));
+        assert!(matches!(panic.recv().unwrap(), Err(Fault::Bug(cause)) if cause.contains("on purpose")));
+        assert_eq!(neighbour.recv().unwrap().unwrap(), 4);
+        assert_eq!(rows(&writer), 2);
+    }
+
+    #[test]
+    fn nobody_is_told_it_worked_when_the_whole_transaction_ended() {
+        let (writer, _directory) = writer();
+        // ROLLBACK inside a closure stands for what SQLite does by itself when the disk is full.
+        let ended = writer.write(|tx| {
+            insert(1)(tx)?;
+            tx.connection.execute_batch("ROLLBACK")?;
+            Ok(())
+        });
+        assert!(matches!(ended, Err(Fault::Unavailable(_))), "{ended:?}");
+        assert_eq!(rows(&writer), 0);
+        assert_eq!(writer.write(insert(2)).unwrap(), 2);
+    }
+}
