@@ -27,4 +27,5 @@
 mod config;
 mod http;
 mod oauth;
+mod pages;
 mod store;
