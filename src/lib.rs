@@ -25,7 +25,9 @@
 #![allow(dead_code, unused_imports)] // the layers above are yet to come
 
 mod config;
+mod endpoints;
 mod http;
 mod oauth;
 mod pages;
+mod server;
 mod store;

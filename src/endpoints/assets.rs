@@ -1,0 +1,29 @@
+//! The few files that pages and accounts point to. They are the same for everybody and may be kept.
+
+use super::Context;
+use crate::http::{Request, Response, StatusCode};
+use crate::pages::STYLESHEET;
+
+const AVATAR: &[u8] = include_bytes!("../../templates/avatar.png");
+const HEADER: &[u8] = include_bytes!("../../templates/header.png");
+
+pub fn stylesheet(_: &Context, _: &Request) -> Response {
+    kept("text/css; charset=utf-8", STYLESHEET.as_bytes())
+}
+
+/// The picture of every account (C-ACC-02): clients fetch it without asking whether there is one.
+pub fn avatar(_: &Context, _: &Request) -> Response {
+    kept("image/png", AVATAR)
+}
+
+/// The wide picture behind it.
+pub fn header(_: &Context, _: &Request) -> Response {
+    kept("image/png", HEADER)
+}
+
+fn kept(content_type: &'static str, bytes: &'static [u8]) -> Response {
+    Response::empty(StatusCode::OK)
+        .with("content-type", content_type)
+        .with("cache-control", "public, max-age=3600")
+        .with_body(bytes.to_vec())
+}

@@ -1,0 +1,62 @@
+//! What may this token do (RFC 6750, C-BEA): from the `Authorization` header, or from a parameter.
+
+use super::Context;
+use super::error::BearerError;
+use crate::http::header::bearer;
+use crate::http::{Params, Request};
+use crate::oauth::access_token::{AccessToken, Standing};
+use crate::oauth::secret::Secret;
+use crate::oauth::user::User;
+use crate::store::{Fault, TokenOnFile};
+
+/// The live token of a request, whatever its scopes.
+pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, BearerError> {
+    let params = request.params()?;
+    let token = presented(request, &params)?.ok_or(BearerError::Missing)?;
+    let found = look_up(ctx, &token)?.ok_or(BearerError::Unknown)?;
+    match found.token.standing(ctx.now) {
+        Standing::Live => Ok(found),
+        Standing::Revoked => Err(BearerError::Revoked),
+        Standing::Expired => Err(BearerError::Expired),
+    }
+}
+
+/// The live token of a request, with any of these scopes (C-SCO-04).
+pub fn token_with(ctx: &Context, request: &Request, accepted: &'static [&'static str]) -> Result<TokenOnFile, BearerError> {
+    let found = any_token(ctx, request)?;
+    if !found.token.scopes.has_any(accepted) {
+        return Err(BearerError::InsufficientScope(accepted));
+    }
+    Ok(found)
+}
+
+/// The person a token acts for, with any of these scopes. The scope is looked at before the person (C-BEA-09).
+pub fn owner_with(ctx: &Context, request: &Request, accepted: &'static [&'static str]) -> Result<User, BearerError> {
+    token_with(ctx, request, accepted)?.owner.ok_or(BearerError::NoUser)
+}
+
+/// The token of a request: `None` if there is none. Header first, then `access_token`, then `bearer_token` (C-BEA-01).
+pub fn presented(request: &Request, params: &Params) -> Result<Option<AccessToken>, BearerError> {
+    let mut places = bearer(&request.headers);
+    params.check(&["access_token", "bearer_token"]).map_err(|_| BearerError::Contradictory)?;
+    places.extend(params.text("access_token"));
+    places.extend(params.text("bearer_token"));
+    if places.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Err(BearerError::Contradictory); // H-19, RFC 6750 §2
+    }
+    Ok(places.first().map(|token| AccessToken::presented(token)))
+}
+
+/// A token however it stands, its use noted. Nobody waits for the note.
+pub fn look_up(ctx: &Context, token: &AccessToken) -> Result<Option<TokenOnFile>, Fault> {
+    let hash = token.hashed();
+    let found = ctx.store.read(|tx| tx.access_token(&hash))?;
+    if let Some(found) = &found
+        && found.token.standing(ctx.now) == Standing::Live
+        && found.is_use_worth_noting(ctx.now)
+    {
+        let now = ctx.now;
+        ctx.store.write_sometime(move |tx| tx.note_token_use(&hash, now));
+    }
+    Ok(found)
+}

@@ -1,0 +1,113 @@
+//! Who is the client (RFC 6749 §2.3, C-CLI): HTTP Basic, then `client_id` and `client_secret` as parameters.
+
+use std::fmt;
+
+use super::Context;
+use crate::http::header::{Basic, basic};
+use crate::http::{Params, Request};
+use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::secret::{Secret, Sent};
+use crate::store::Fault;
+
+/// A client that has proved who it is, and the secret it did so with: what tokens are made of (contract H-10).
+pub struct AuthenticatedClient {
+    pub client: Client,
+    pub secret: ClientSecret,
+}
+
+/// Why a request is no client's. The wire does not tell which (C-CLI-03).
+#[derive(Debug)]
+pub enum ClientRefusal {
+    /// Two mechanisms that disagree (C-CLI-04).
+    Contradictory,
+    Failed {
+        by_basic: bool,
+        why: Failure,
+    },
+}
+
+#[derive(Debug)]
+pub enum Failure {
+    NoCredentials,
+    UnreadableBasic,
+    NoSecret,
+    Unknown(String),
+    WrongSecret(String),
+    /// Deleted, or its secret rotated, between the proof and the write (H-30).
+    Changed,
+}
+
+impl ClientRefusal {
+    /// What H-30 makes of a client that changed: a failed proof.
+    pub fn changed() -> ClientRefusal {
+        ClientRefusal::Failed { by_basic: false, why: Failure::Changed }
+    }
+}
+
+/// Authenticates the client. Every caller's error knows both ways to fail.
+pub fn authenticate_client<E>(ctx: &Context, request: &Request, params: &Params) -> Result<AuthenticatedClient, E>
+where
+    E: From<ClientRefusal> + From<Fault>,
+{
+    let presented = presented(request, params)?;
+    let refused = |why| Err(E::from(ClientRefusal::Failed { by_basic: presented.by_basic, why }));
+    if presented.secret.is_empty() {
+        return refused(Failure::NoSecret);
+    }
+    let secret = ClientSecret::presented(&presented.secret);
+    match ctx.store.read(|tx| tx.client(&presented.client_id))? {
+        None => refused(Failure::Unknown(presented.client_id)),
+        Some(client) if client.secret_hash != secret.hashed() => refused(Failure::WrongSecret(presented.client_id)),
+        Some(client) => Ok(AuthenticatedClient { client, secret }),
+    }
+}
+
+/// What somebody presented: nothing is known about it yet.
+struct Presented {
+    by_basic: bool,
+    client_id: String,
+    secret: String,
+}
+
+/// The first mechanism with an id wins; a second one must not say otherwise.
+fn presented(request: &Request, params: &Params) -> Result<Presented, ClientRefusal> {
+    if request.query.is_some() && params.is_in_query("client_secret") {
+        log::warn!("id={} client_secret in the query string is discouraged: proxies log it", request.id);
+    }
+    let (id, secret) = (params.text("client_id"), params.text("client_secret"));
+    match basic(&request.headers) {
+        // A header that cannot be read is a failed attempt, whatever the body says (H-12).
+        Basic::Unreadable => Err(ClientRefusal::Failed { by_basic: true, why: Failure::UnreadableBasic }),
+        Basic::Credentials { id: basic_id, secret: basic_secret } if !basic_id.trim().is_empty() => {
+            let agrees = id.is_none_or(|id| id == basic_id) && secret.is_none_or(|secret| secret == basic_secret);
+            if !agrees {
+                return Err(ClientRefusal::Contradictory);
+            }
+            Ok(Presented { by_basic: true, client_id: basic_id, secret: basic_secret })
+        }
+        Basic::Absent | Basic::Credentials { .. } => match id {
+            Some(id) => Ok(Presented { by_basic: false, client_id: id.into(), secret: secret.unwrap_or("").into() }),
+            None => Err(ClientRefusal::Failed { by_basic: false, why: Failure::NoCredentials }),
+        },
+    }
+}
+
+impl fmt::Display for ClientRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientRefusal::Contradictory => f.write_str("two different client credentials in one request"),
+            ClientRefusal::Failed { why, .. } => match why {
+                Failure::NoCredentials => f.write_str("no client credentials"),
+                Failure::UnreadableBasic => f.write_str("the Authorization header cannot be read as Basic"),
+                Failure::NoSecret => f.write_str("no client_secret"),
+                Failure::Unknown(client_id) => {
+                    f.write_str("no app has the client_id ")?;
+                    Sent(client_id).fmt(f)
+                }
+                // It is an app's, so it is no secret.
+                Failure::WrongSecret(client_id) => write!(f, "wrong client_secret for {client_id}"),
+                Failure::Changed => f.write_str("the app was deleted or its secret rotated meanwhile"),
+            },
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Refusals of app registration (C-APP-14).
+
+use serde_json::json;
+
+use super::fault_json;
+use crate::http::{Response, StatusCode};
+use crate::store::Fault;
+
+/// Why an app is not registered.
+pub enum RegistrationError {
+    Malformed(String),
+    /// Mastodon's sentences, each fault one.
+    Invalid(Vec<String>),
+    Closed,
+    Fault(Fault),
+}
+
+impl From<RegistrationError> for Response {
+    fn from(error: RegistrationError) -> Response {
+        let refused = |status, text: &str| Response::json(status, &json!({ "error": text }));
+        match error {
+            RegistrationError::Malformed(reason) => refused(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
+            RegistrationError::Invalid(faults) => {
+                let text = format!("Validation failed: {}", faults.join(", "));
+                refused(StatusCode::UNPROCESSABLE_ENTITY, &text).because(text)
+            }
+            RegistrationError::Closed => {
+                refused(StatusCode::FORBIDDEN, "This server takes no new apps. Ask whoever runs it to add yours.")
+                    .because("registration is closed")
+            }
+            RegistrationError::Fault(fault) => fault_json(&fault),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Refusals of the token endpoint (RFC 6749 §5.2).
+
+use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, Wire, client_refused, fault_json, missing};
+use crate::endpoints::client_authentication::ClientRefusal;
+use crate::endpoints::resource_owner::OwnerRefusal;
+use crate::http::{Response, StatusCode};
+use crate::oauth::authorization_code::CodeRefusal;
+use crate::oauth::scope::ScopeRefusal;
+use crate::oauth::secret::Sent;
+use crate::store::Fault;
+
+/// Why the token endpoint gives no token.
+pub enum TokenError {
+    /// Unreadable, sent twice, or no text (C-GEN-08, H-02, C-PAR-10).
+    Malformed(String),
+    Missing {
+        parameter: &'static str,
+        state: Option<String>,
+    },
+    UnsupportedGrantType {
+        given: String,
+        state: Option<String>,
+    },
+    Client(ClientRefusal),
+    UnauthorizedClient,
+    InvalidGrant(GrantRefusal),
+    InvalidScope(ScopeRefusal),
+    Fault(Fault),
+}
+
+/// What is wrong with the grant; the wire does not tell.
+pub enum GrantRefusal {
+    Code(CodeRefusal),
+    Owner(OwnerRefusal),
+}
+
+impl From<TokenError> for Response {
+    fn from(error: TokenError) -> Response {
+        let (wire, state, reason) = match error {
+            TokenError::Malformed(reason) => (Wire::bad_request("invalid_request", D_REQ), None, reason),
+            TokenError::Missing { parameter, state } => {
+                (Wire::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
+            }
+            TokenError::UnsupportedGrantType { given, state } => (
+                Wire::bad_request("unsupported_grant_type", D_GTYPE),
+                state,
+                format!("no grant_type like the one {} is served", Sent(&given)),
+            ),
+            TokenError::Client(refusal) => return client_refused(&refusal),
+            TokenError::UnauthorizedClient => (
+                Wire::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
+                None,
+                "the password grant is off for this app".to_owned(),
+            ),
+            TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
+                (Wire::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+            }
+            TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
+                (Wire::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+            }
+            TokenError::InvalidScope(refusal) => (Wire::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
+            TokenError::Fault(fault) => return fault_json(&fault).with("cache-control", "no-store"),
+        };
+        let response = wire.json(state.as_deref()).with("www-authenticate", &wire.bearer_challenge());
+        response.with("cache-control", "no-store").because(reason)
+    }
+}

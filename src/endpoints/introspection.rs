@@ -1,0 +1,119 @@
+//! `POST /oauth/introspect` (RFC 7662) and Mastodon's `GET /oauth/token/info`: what is true of a token right now.
+
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::accounts::actor_uri;
+use super::bearer::{any_token, look_up, presented};
+use super::client_authentication::{ClientRefusal, Failure, authenticate_client};
+use super::error::{BearerError, IntrospectionError, token_info_refused};
+use crate::http::{Params, Request, Response, StatusCode};
+use crate::oauth::access_token::{AccessToken, Standing};
+use crate::oauth::client::Client;
+use crate::oauth::secret::Secret;
+use crate::store::TokenOnFile;
+
+/// The parameters this endpoint knows: each at most once (H-02).
+const KNOWN: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+/// Who asks about a token.
+struct Asker {
+    client: Client,
+    /// Whether it may ask about every token: a resource server, and not by a person's token (H-17).
+    about_all: bool,
+}
+
+pub fn post(ctx: &Context, request: &Request) -> Response {
+    match introspect(ctx, request) {
+        Ok(body) => Response::json(StatusCode::OK, &body).with("cache-control", "no-store"),
+        Err(error) => error.into(),
+    }
+}
+
+fn introspect(ctx: &Context, request: &Request) -> Result<Map<String, Value>, IntrospectionError> {
+    let params = request.params()?;
+    params.check(&KNOWN)?;
+    let asker = authorize(ctx, request, &params)?;
+    let token = AccessToken::presented(params.text("token").ok_or(IntrospectionError::MissingToken)?);
+    let found = look_up(ctx, &token)?.filter(|found| {
+        let may_ask = asker.about_all || found.token.client == asker.client.id;
+        may_ask && found.token.standing(ctx.now) == Standing::Live
+    });
+    // Unknown, ended, or another's: all the same to who asks (RFC 7662 §2.2).
+    Ok(found.map_or_else(inactive, |found| active(ctx, &found)))
+}
+
+/// Client credentials, or a token of the asker's own (C-INT-02).
+fn authorize(ctx: &Context, request: &Request, params: &Params) -> Result<Asker, IntrospectionError> {
+    match authenticate_client::<IntrospectionError>(ctx, request, params) {
+        Ok(authenticated) => Ok(Asker { about_all: authenticated.client.resource_server, client: authenticated.client }),
+        Err(IntrospectionError::Client(ClientRefusal::Failed { why: Failure::NoCredentials, .. })) => {
+            authorize_by_token(ctx, request, params)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn authorize_by_token(ctx: &Context, request: &Request, params: &Params) -> Result<Asker, IntrospectionError> {
+    let own = match presented(request, params) {
+        Ok(Some(own)) => own,
+        Ok(None) => return Err(IntrospectionError::NoCredentials),
+        Err(BearerError::Fault(fault)) => return Err(fault.into()),
+        Err(_) => return Err(IntrospectionError::Malformed("two different tokens in one request".into())),
+    };
+    if params.text("token") == Some(own.reveal()) {
+        return Err(IntrospectionError::InvalidToken("the token asks about itself"));
+    }
+    match look_up(ctx, &own)? {
+        Some(found) if found.token.standing(ctx.now) == Standing::Live => {
+            // A person's token says nothing about the app as a server (H-17).
+            Ok(Asker { about_all: found.client.resource_server && found.owner.is_none(), client: found.client })
+        }
+        _ => Err(IntrospectionError::InvalidToken("the token that asks is not live")),
+    }
+}
+
+fn inactive() -> Map<String, Value> {
+    Map::from_iter([("active".to_owned(), Value::from(false))])
+}
+
+/// RFC 7662 §2.2; who the person is only when there is one (H-17).
+fn active(ctx: &Context, found: &TokenOnFile) -> Map<String, Value> {
+    // `admin:*` counts only while its owner is an administrator, and an app's own token has no owner (H-21).
+    let is_admin = found.owner.as_ref().is_some_and(|owner| owner.is_admin);
+    let scopes = if is_admin { found.token.scopes.clone() } else { found.token.scopes.without_admin() };
+    let mut body = Map::new();
+    body.insert("active".into(), Value::from(true));
+    body.insert("scope".into(), Value::from(scopes.to_string()));
+    body.insert("client_id".into(), Value::from(found.client.client_id.clone()));
+    body.insert("token_type".into(), Value::from("Bearer"));
+    if let Some(at) = found.token.expires_at {
+        body.insert("exp".into(), Value::from(at.0));
+    }
+    body.insert("iat".into(), Value::from(found.token.created_at.0));
+    if let Some(owner) = &found.owner {
+        body.insert("username".into(), Value::from(owner.username.clone()));
+        body.insert("sub".into(), Value::from(actor_uri(ctx, owner)));
+        body.insert("user_id".into(), Value::from(owner.id.to_string()));
+        body.insert("iss".into(), Value::from(ctx.origin.issuer()));
+    }
+    body
+}
+
+/// C-TIN-01: a token about itself.
+pub fn token_info(ctx: &Context, request: &Request) -> Response {
+    let found = match any_token(ctx, request) {
+        Ok(found) => found,
+        Err(error) => return token_info_refused(error),
+    };
+    Response::json(
+        StatusCode::OK,
+        &json!({
+            "resource_owner_id": found.token.user,
+            "scope": found.token.scopes.iter().collect::<Vec<_>>(),
+            "expires_in": found.token.expires_in(ctx.now),
+            "application": { "uid": found.client.client_id },
+            "created_at": found.token.created_at.0,
+        }),
+    )
+}

@@ -1,0 +1,187 @@
+//! What is answered: one file per endpoint, the route table here, every refusal in `error`.
+//!
+//! Shared steps: `client_authentication` (who is the client), `bearer` (what may this token do), `session` (who is in
+//! the browser), `resource_owner` (is this their password). An endpoint reads as its RFC section, in the section's
+//! order, with `?` at each step; what it returns becomes bytes in `error` and in the `From`s of its answers alone.
+
+mod accounts;
+mod apps;
+mod assets;
+mod authorization;
+mod authorized_applications;
+mod bearer;
+mod client_authentication;
+mod cors;
+mod error;
+mod home;
+mod instance;
+mod introspection;
+mod metadata;
+mod resource_owner;
+mod return_to;
+mod revocation;
+mod session;
+mod sign_in;
+mod token;
+mod userinfo;
+
+pub use bearer::owner_with;
+pub use error::refuse;
+
+use crate::config::{Config, Origin};
+use crate::http::{Method, Request, Response, StatusCode};
+use crate::oauth::time::Timestamp;
+use crate::pages::Pages;
+use crate::store::Store;
+use resource_owner::HashingLanes;
+
+/// An authorization server (RFC 6749 §1.1): what it knows between requests.
+pub struct AuthorizationServer {
+    config: Config,
+    pages: Pages,
+    store: Store,
+    lanes: HashingLanes,
+    /// Routes besides the ones of every server: `dev`'s.
+    more: Routes,
+}
+
+impl AuthorizationServer {
+    /// `hashing_lanes`: how many passwords are checked at one time. `more`: routes besides those in this file.
+    pub fn new(config: Config, store: Store, hashing_lanes: usize, more: Routes) -> AuthorizationServer {
+        let pages = Pages::new(&config.title, config.dev);
+        AuthorizationServer { config, pages, store, lanes: HashingLanes::new(hashing_lanes), more }
+    }
+
+    /// Answers a request, at this moment, with this randomness.
+    pub fn answer(&self, request: &Request, now: Timestamp, random: &dyn Fn() -> [u8; 32]) -> Response {
+        let Some(origin) = self.config.base_url.origin(request.header("host")) else {
+            // RFC 9110 §15.5.20: without a base URL only our own loopback names are ours (H-28).
+            let Request { method, path, headers, id, .. } = request;
+            let response = refuse(StatusCode::MISDIRECTED_REQUEST, method, path, headers, id);
+            return response.because("Host is no loopback name with our port, and there is no --base-url");
+        };
+        let Self { config, pages, store, lanes, more } = self;
+        respond(&Context { config, pages, store, lanes, now, random, origin }, request, *more)
+    }
+}
+
+/// All that an endpoint works with besides the request. Time and chance come in as values.
+pub struct Context<'s> {
+    pub config: &'s Config,
+    pub pages: &'s Pages,
+    pub store: &'s Store,
+    pub lanes: &'s HashingLanes,
+    pub now: Timestamp,
+    /// 32 bytes nobody can foresee, new at each call: called once per secret.
+    pub random: &'s dyn Fn() -> [u8; 32],
+    /// Where the client found us (H-28).
+    pub origin: Origin,
+}
+
+/// What an endpoint is: it always answers.
+pub type Endpoint = fn(&Context, &Request) -> Response;
+
+/// What a path answers to.
+pub type Routes = fn(&str) -> Option<&'static [(Verb, Endpoint)]>;
+
+/// The methods that mean something here. HEAD is GET without the body, which the edge leaves out (C-GEN-04).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+use Verb::{Delete, Get, Post};
+
+/// The route table: what each path answers to.
+fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
+    Some(match path {
+        "/" => &[(Get, home::get)],
+        "/auth/sign_in" => &[(Get, sign_in::get), (Post, sign_in::post)],
+        "/auth/sign_out" => &[(Post, sign_in::sign_out), (Delete, sign_in::sign_out)],
+        "/oauth/authorize" => &[(Get, authorization::get), (Post, authorization::post), (Delete, authorization::delete)],
+        "/oauth/authorize/native" => &[(Get, authorization::native)],
+        "/oauth/token" => &[(Post, token::post)],
+        "/oauth/token/info" => &[(Get, introspection::token_info)],
+        "/oauth/revoke" => &[(Post, revocation::post)],
+        "/oauth/introspect" => &[(Post, introspection::post)],
+        "/oauth/userinfo" => &[(Get, userinfo::answer), (Post, userinfo::answer)],
+        "/oauth/authorized_applications" => &[(Get, authorized_applications::get)],
+        "/api/v1/apps" => &[(Post, apps::post)],
+        "/api/v1/apps/verify_credentials" => &[(Get, apps::verify_credentials)],
+        "/api/v1/accounts" => &[(Post, accounts::post)],
+        "/api/v1/accounts/verify_credentials" => &[(Get, accounts::verify_credentials)],
+        "/api/v1/instance" => &[(Get, instance::v1)],
+        "/api/v2/instance" => &[(Get, instance::v2)],
+        "/.well-known/oauth-authorization-server" => &[(Get, metadata::get)],
+        "/.well-known/nodeinfo" => &[(Get, instance::nodeinfo_links)],
+        "/nodeinfo/2.0" => &[(Get, instance::nodeinfo)],
+        "/health" => &[(Get, home::health)],
+        "/style.css" => &[(Get, assets::stylesheet)],
+        "/avatar.png" => &[(Get, assets::avatar)],
+        "/header.png" => &[(Get, assets::header)],
+        _ if last_segment_under(path, "/api/v1/accounts/").is_some() => &[(Get, accounts::get)],
+        _ if last_segment_under(path, "/oauth/authorized_applications/").is_some() => {
+            &[(Delete, authorized_applications::delete), (Post, authorized_applications::post)]
+        }
+        _ => return None,
+    })
+}
+
+fn respond(context: &Context, request: &Request, more: Routes) -> Response {
+    let path = routed_path(&request.path);
+    let response = if let Some(preflight) = cors::preflight(request, path) {
+        preflight
+    } else if path == "/oauth/applications" || path.starts_with("/oauth/applications/") {
+        Response::empty(StatusCode::FORBIDDEN) // C-AAP-01: whatever the method
+    } else {
+        let endpoints = endpoints_of(path).or_else(|| more(path)).unwrap_or(&[]);
+        let verb = verb_of(&request.method);
+        match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
+            Some((_, endpoint)) => endpoint(context, request),
+            None if endpoints.is_empty() => error::not_found(context, request),
+            None => error::method_not_allowed(context, request, &allowed(endpoints)),
+        }
+    };
+    with_common_headers(cors::allow(response, request, path), request)
+}
+
+/// One trailing slash is ignored (C-GEN-11).
+fn routed_path(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        Some(bare) if !bare.is_empty() => bare,
+        _ => path,
+    }
+}
+
+fn verb_of(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET | Method::HEAD => Some(Get),
+        Method::POST => Some(Post),
+        Method::DELETE => Some(Delete),
+        _ => None,
+    }
+}
+
+/// For `Allow` (RFC 9110 §10.2.1, H-13).
+fn allowed(endpoints: &[(Verb, Endpoint)]) -> String {
+    let names = endpoints.iter().map(|(verb, _)| match verb {
+        Get => "GET, HEAD",
+        Post => "POST",
+        Delete => "DELETE",
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// What stands after the prefix, if it is one segment without a format suffix (C-GEN-06): the id in the path.
+fn last_segment_under<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    routed_path(path).strip_prefix(prefix).filter(|segment| !segment.is_empty() && !segment.contains(['/', '.']))
+}
+
+/// What every answer carries, unless the endpoint said otherwise.
+fn with_common_headers(mut response: Response, request: &Request) -> Response {
+    if !response.headers.contains_key("cache-control") {
+        response = response.with("cache-control", "private, no-store");
+    }
+    response.with("vary", "Authorization, Origin").with("x-content-type-options", "nosniff").with("x-request-id", &request.id)
+}

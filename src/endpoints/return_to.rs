@@ -1,0 +1,115 @@
+//! Where somebody goes after signing in or out: one of our own pages, and never anywhere else (C-SEC-07).
+
+use super::routed_path;
+use crate::http::location::form_encode;
+use crate::http::{Params, Request, Response, StatusCode};
+
+/// The pages somebody may be sent back to.
+const OWN_PAGES: [&str; 4] = ["/", "/oauth/authorize", "/oauth/authorize/native", "/oauth/authorized_applications"];
+
+/// Where to go after sign-in or sign-out: one of our own pages, with its query (C-SEC-07).
+pub struct ReturnTo(String);
+
+impl ReturnTo {
+    /// The page this request is for.
+    pub fn of(request: &Request) -> ReturnTo {
+        let query = request.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+        ReturnTo::parse(&format!("{}{query}", routed_path(&request.path))).unwrap_or_else(ReturnTo::home)
+    }
+
+    /// An authorization request with these parameters.
+    pub fn authorization(pairs: &[(&str, &str)]) -> ReturnTo {
+        ReturnTo(format!("/oauth/authorize?{}", form_encode(pairs)))
+    }
+
+    fn home() -> ReturnTo {
+        ReturnTo("/".to_owned())
+    }
+
+    /// Only a path of ours: no host, nothing a browser could read as one.
+    fn parse(text: &str) -> Option<ReturnTo> {
+        let path = text.split('?').next().unwrap_or("");
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_plain && OWN_PAGES.contains(&path)).then(|| ReturnTo(text.to_owned()))
+    }
+
+    /// What the sign-in page was opened with: an authorization request's own query as it was, or `return_to`.
+    pub fn of_sign_in(request: &Request, params: &Params) -> ReturnTo {
+        match (&request.query, params.text("client_id")) {
+            (Some(query), Some(_)) => ReturnTo::parse(&format!("/oauth/authorize?{query}")),
+            _ => params.text("return_to").and_then(ReturnTo::parse),
+        }
+        .unwrap_or_else(ReturnTo::home)
+    }
+
+    /// What a form of ours carried.
+    pub fn of_form(params: &Params) -> ReturnTo {
+        params.text("return_to").and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::home)
+    }
+
+    /// The sign-in page that leads back here. An authorization request goes as its own query: it never gets longer.
+    fn sign_in_page(&self) -> String {
+        match self.0.strip_prefix("/oauth/authorize?") {
+            Some(query) if self.is_authorization() => format!("/auth/sign_in?{query}"),
+            _ if self.0 == "/" => "/auth/sign_in".to_owned(),
+            _ => format!("/auth/sign_in?{}", form_encode(&[("return_to", &self.0)])),
+        }
+    }
+
+    /// Whether it is a whole authorization request, so that the sign-in page knows it by its `client_id`.
+    fn is_authorization(&self) -> bool {
+        self.parameters().is_some_and(|params| params.text("client_id").is_some())
+    }
+
+    /// The parameters of an authorization request.
+    pub fn parameters(&self) -> Option<Params> {
+        let query = self.0.strip_prefix("/oauth/authorize?")?;
+        Params::read(Some(query), None, &[]).ok()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Sends the browser to sign in and then back: 302 after a GET, 303 after a POST (H-15).
+pub fn to_sign_in(status: StatusCode, return_to: &ReturnTo) -> Response {
+    Response::redirect(status, &return_to.sign_in_page())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_are_returned_to() {
+        for (text, expected) in [
+            ("/", true),
+            ("/oauth/authorize?client_id=x", true),
+            ("/oauth/authorize/native?code=x", true),
+            ("/oauth/authorized_applications", true),
+            ("//evil.example", false),
+            ("/\\evil.example", false),
+            ("https://evil.example/", false),
+            ("/auth/sign_out", false),
+            ("/oauth/authorize/../x", false),
+            ("/?x=\r\nSet-Cookie: a=b", false),
+            ("/ ", false),
+            ("", false),
+        ] {
+            assert_eq!(ReturnTo::parse(text).is_some(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_sign_in_page_leads_back() {
+        for (path, expected) in [
+            ("/", "/auth/sign_in"),
+            ("/oauth/authorize?client_id=x&scope=a%20b", "/auth/sign_in?client_id=x&scope=a%20b"),
+            ("/oauth/authorize?x=1", "/auth/sign_in?return_to=%2Foauth%2Fauthorize%3Fx%3D1"),
+            ("/oauth/authorize/native?code=c", "/auth/sign_in?return_to=%2Foauth%2Fauthorize%2Fnative%3Fcode%3Dc"),
+        ] {
+            assert_eq!(ReturnTo::parse(path).unwrap().sign_in_page(), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `POST /oauth/revoke` (RFC 7009), for the client the token was issued to.
+
+use serde_json::json;
+
+use super::Context;
+use super::client_authentication::{ClientRefusal, authenticate_client};
+use super::error::RevocationError;
+use crate::http::{Request, Response, StatusCode};
+use crate::oauth::access_token::AccessToken;
+use crate::oauth::secret::Secret;
+
+/// The parameters this endpoint knows: each at most once (H-02).
+const KNOWN: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+pub fn post(ctx: &Context, request: &Request) -> Response {
+    match revoke(ctx, request) {
+        // RFC 7009 §2.2: the body is nobody's concern, but masto and Mastodon.py want JSON (C-RC-06).
+        Ok(()) => Response::json(StatusCode::OK, &json!({})).with("cache-control", "no-store"),
+        Err(error) => error.into(),
+    }
+}
+
+fn revoke(ctx: &Context, request: &Request) -> Result<(), RevocationError> {
+    let params = request.params()?;
+    params.check(&KNOWN)?;
+    let client = authenticate_client::<RevocationError>(ctx, request, &params)?.client;
+    // The hint is not looked at: there is one kind of token, and a wrong hint must not keep it alive (RFC 7009 §2.1, C-REV-06).
+    let token = AccessToken::presented(params.text("token").ok_or(RevocationError::MissingToken)?).hashed();
+    let now = ctx.now;
+    ctx.store.write(move |tx| {
+        if tx.still_client(&client)?.is_none() {
+            return Ok(Err(RevocationError::Client(ClientRefusal::changed())));
+        }
+        match tx.access_token(&token)? {
+            None => Ok(Ok(())), // RFC 7009 §2.2: what the client wanted is so already
+            Some(found) if found.token.client != client.id => Ok(Err(RevocationError::OtherClient)),
+            Some(_) => tx.revoke_access_token(&token, now).map(Ok),
+        }
+    })?
+}

@@ -1,0 +1,283 @@
+//! Bytes to requests, responses to bytes: the only file with `async`. hyper reads and writes HTTP/1.1 (RFC 9112) on
+//! the I/O threads; what takes time happens on the workers.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ::http::uri::Uri;
+use ::http::{HeaderValue, Version, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use super::head::{self, RequestIds};
+use super::listen::{Door, Listener, Socket, allow_open_files};
+use super::log::{self, Notices};
+use super::peer::SocketPeer;
+use super::seats::Seats;
+use super::wire::Wire;
+use super::workers::Workers;
+use super::{Application, Limits, Options, Refusal, Stop, TrustedProxies};
+use crate::http::{HeaderMap, Request, Response, StatusCode};
+
+/// Files a worker's database connection keeps open: the database, its log, and one to spare.
+const FILES_PER_WORKER: usize = 3;
+
+/// How long to wait when accepting fails for want of files or memory, which others have to give back first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Answers whoever connects until the stop begins and what was under way is finished.
+pub fn serve(listener: Listener, options: Options, application: Arc<dyn Application>, stop: Stop) -> io::Result<()> {
+    let limits = options.limits;
+    let reserved = limits.spare_files + options.workers * FILES_PER_WORKER;
+    let files = allow_open_files(limits.connections + reserved);
+    let most = limits.connections.min(files - reserved.min(files / 2)); // of a few files, half are for connections
+    if most < limits.connections {
+        ::log::warn!("at most {most} connections: the limit of open files (ulimit -n) is {files}");
+    }
+    let edge = Arc::new(Edge {
+        seats: Seats::new(most, limits.connections_per_peer),
+        workers: Workers::new(application.clone(), options.workers, limits.queue),
+        trusted_proxies: options.trusted_proxies,
+        limits,
+        application,
+        ids: RequestIds::new()?,
+        notices: Notices::default(),
+        stop,
+    });
+
+    let listener = Arc::new(listener);
+    let mut threads = Vec::new();
+    for number in 0..options.io_threads.max(1) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (edge, door) = (edge.clone(), runtime.block_on(async { Door::new(&listener) })?);
+        let io = move || runtime.block_on(receive(edge, door));
+        threads.push(thread::Builder::new().name(format!("io-{number}")).spawn(io)?);
+    }
+    drop(listener); // the doors keep it
+    for thread in threads {
+        let _ = thread.join(); // a panic there was reported there
+    }
+    if !edge.workers.stop(edge.limits.last_calls) {
+        ::log::warn!("some requests were still being answered and are left behind");
+    }
+    Ok(())
+}
+
+/// An I/O thread's life: connections as they come until the stop begins, then what is left of them, for a while.
+async fn receive(edge: Arc<Edge>, door: Door) {
+    let (present, mut all_gone) = mpsc::channel::<Infallible>(1);
+    let mut stopped = edge.stop.subscribe();
+    while let Some(accepted) = next_connection(&door, &mut stopped).await {
+        let (stream, socket) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                edge.notices.warn(&format!("cannot accept a connection: {e}"));
+                if !is_the_clients_doing(&e) {
+                    sleep(ACCEPT_PAUSE).await;
+                }
+                continue;
+            }
+        };
+        match edge.seats.take(edge.counted_address(socket)) {
+            Err(reason) => {
+                stream.turn_away();
+                edge.notices.warn(&reason);
+            }
+            Ok(seat) => {
+                let (edge, present) = (edge.clone(), present.clone());
+                tokio::spawn(async move {
+                    converse(edge, stream, socket).await;
+                    drop((seat, present));
+                });
+            }
+        }
+    }
+    drop((door, present));
+    if timeout(edge.limits.drain, all_gone.recv()).await.is_err() {
+        ::log::warn!("cut the connections that did not end within {:?}", edge.limits.drain);
+    }
+}
+
+/// What comes first, a connection or the stop.
+async fn next_connection(door: &Door, stopped: &mut watch::Receiver<bool>) -> Option<io::Result<(Box<dyn Socket>, SocketPeer)>> {
+    let mut stopped = pin!(stopped.wait_for(|stopped| *stopped));
+    poll_fn(|cx| match stopped.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(None),
+        Poll::Pending => door.poll_accept(cx).map(Some),
+    })
+    .await
+}
+
+/// Whether the connection failed before we had it; the next may be fine at once.
+fn is_the_clients_doing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+}
+
+/// One connection, from its first byte to its last.
+async fn converse(edge: Arc<Edge>, stream: Box<dyn Socket>, socket: SocketPeer) {
+    let wire = Wire::new(stream, &edge.limits, edge.stop.clone());
+    let head_time = match edge.trusted_proxies.trusts(socket) {
+        true => edge.limits.head_time_of_proxies,
+        false => edge.limits.head_time,
+    };
+    let service = service_fn(|incoming| {
+        let edge = edge.clone();
+        async move { edge.respond(socket, incoming).await }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .max_buf_size(edge.limits.head_bytes)
+        .half_close(true) // a client may end its side once its request is out
+        .serve_connection(TokioIo::new(wire), service);
+    let (mut connection, mut stopped) = (pin!(connection), edge.stop.subscribe());
+    let (mut stopped, mut told) = (pin!(stopped.wait_for(|stopped| *stopped)), false);
+    let ended = poll_fn(|cx| {
+        // The connection first: a request that is already here is answered, even if we were just asked to stop.
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if !told && stopped.as_mut().poll(cx).is_ready() {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+            return connection.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await;
+    if let Err(error) = ended
+        && error.is_parse()
+    {
+        let peer = match socket {
+            SocketPeer::Address(address) => address.to_string(),
+            SocketPeer::Unix => "a Unix socket".into(),
+        };
+        ::log::info!("could not read a request from {peer}: {error}"); // hyper has answered 400 or 431 itself
+    }
+}
+
+/// What every connection needs.
+struct Edge {
+    limits: Limits,
+    seats: Arc<Seats>,
+    trusted_proxies: TrustedProxies,
+    application: Arc<dyn Application>,
+    workers: Arc<Workers>,
+    ids: RequestIds,
+    notices: Notices,
+    stop: Stop,
+}
+
+impl Edge {
+    /// The address a connection counts for, if it counts for one.
+    fn counted_address(&self, socket: SocketPeer) -> Option<IpAddr> {
+        match socket {
+            SocketPeer::Address(address) if !self.trusted_proxies.contains(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// One request, from its head to its line in the log.
+    async fn respond(
+        &self,
+        socket: SocketPeer,
+        incoming: ::http::Request<Incoming>,
+    ) -> Result<::http::Response<Full<Bytes>>, Infallible> {
+        let began = Instant::now();
+        let (head, body) = incoming.into_parts();
+        let mut request = Request {
+            method: head.method,
+            path: head.uri.path().to_string(),
+            query: head.uri.query().map(str::to_string),
+            peer: self.trusted_proxies.client(socket, &head.headers),
+            headers: head.headers,
+            body: Vec::new(),
+            id: self.ids.next(),
+        };
+        let taken = self.take(&mut request, &head.uri, head.version, body).await;
+        let request = Arc::new(request);
+        let answer = match taken {
+            Ok(()) => self.ask(&request).await,
+            Err(refusal) => Err(refusal),
+        };
+        let response = answer.unwrap_or_else(|refusal| self.refuse(&request, refusal));
+        log::request(&request, &response, began.elapsed());
+        Ok(on_the_wire(response, &request.id))
+    }
+
+    /// Checks the head, then reads the body, in time.
+    async fn take(&self, request: &mut Request, target: &Uri, version: Version, body: Incoming) -> Result<(), Refusal> {
+        head::check(target, version, &request.headers, body.size_hint().lower(), &self.limits)?;
+        if body.is_end_stream() {
+            return Ok(()); // neither length nor chunks is an empty body, for POST too (C-RC-01)
+        }
+        match timeout(self.limits.body_time, self.collect(body)).await {
+            Ok(bytes) => request.body = bytes?,
+            Err(_) => return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body too slow")),
+        }
+        Ok(())
+    }
+
+    async fn collect(&self, mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "body broken off or its chunks unreadable"))?;
+            let Ok(data) = frame.into_data() else { continue }; // trailers say nothing here
+            if bytes.len() + data.len() > self.limits.body_bytes {
+                return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body too large"));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(bytes)
+    }
+
+    /// The application's answer, in time.
+    async fn ask(&self, request: &Arc<Request>) -> Result<Response, Refusal> {
+        let unavailable = |reason| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason);
+        let reply = self.workers.call(request.clone()).map_err(|_| unavailable("queue full"))?;
+        match timeout(self.limits.answer_time, reply).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the worker was lost")),
+            Err(_) => Err(unavailable("no answer in time")),
+        }
+    }
+
+    fn refuse(&self, request: &Request, refusal: Refusal) -> Response {
+        let Refusal { status, reason } = refusal;
+        let Request { method, path, headers, id, .. } = request;
+        let shape = || self.application.refuse(status, method, path, headers, id);
+        // A panic may be what is being answered, and one here would cost the client its answer.
+        let mut response = catch_unwind(AssertUnwindSafe(shape)).unwrap_or_else(|_| Response::empty(status));
+        if status == StatusCode::SERVICE_UNAVAILABLE && !response.headers.contains_key(header::RETRY_AFTER) {
+            response = response.with("retry-after", "1");
+        }
+        // After a request not read to its end, the next cannot be found; and who is turned away takes their load along.
+        if status != StatusCode::INTERNAL_SERVER_ERROR {
+            response = response.with("connection", "close");
+        }
+        response.because(reason)
+    }
+}
+
+fn on_the_wire(response: Response, request_id: &str) -> ::http::Response<Full<Bytes>> {
+    let mut wire = ::http::Response::new(Full::new(Bytes::from(response.body)));
+    *wire.status_mut() = response.status;
+    let headers: &mut HeaderMap = wire.headers_mut();
+    *headers = response.headers;
+    headers.insert("x-request-id", HeaderValue::from_str(request_id).expect("sixteen hex digits"));
+    wire
+}

@@ -1,0 +1,33 @@
+//! The authorization server as an [`Application`]: the clock and the dice are read here, and passed down as values.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Application;
+use crate::endpoints::{self, AuthorizationServer};
+use crate::http::{HeaderMap, Method, Request, Response, StatusCode};
+use crate::oauth::time::Timestamp;
+
+impl Application for AuthorizationServer {
+    fn answer(&self, request: &Request) -> Response {
+        AuthorizationServer::answer(self, request, now(), &random)
+    }
+
+    fn refuse(&self, status: StatusCode, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
+        endpoints::refuse(status, method, path, headers, request_id)
+    }
+}
+
+/// The moment by the system's clock, to the second.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// 32 bytes nobody can foresee. Without them there are no secrets: the request that needs them fails.
+pub fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        panic!("the system gives no random bytes: {error}");
+    }
+    bytes
+}
