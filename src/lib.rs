@@ -22,9 +22,10 @@
 //! [`store::Store::write`], which returns after COMMIT.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports)] // the layers above are yet to come
 
+pub mod cli;
 mod config;
+mod dev;
 mod endpoints;
 mod http;
 mod oauth;

@@ -1,0 +1,94 @@
+//! `hallpass dev`: a Mastodon login to develop against, in a throw-away database.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use argh::FromArgs;
+
+use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
+use super::{Exit, Failure, open};
+use crate::config::{BaseUrl, Config};
+use crate::dev::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, after_login, seed};
+use crate::server::service::{now, random};
+use crate::server::{ListenAddress, log};
+use crate::store::Role;
+
+/// Serve a throw-away database on this machine, with a person, an app and a token in it.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "dev", help_triggers("-h", "--help"), example = "hallpass dev --listen 127.0.0.1:0")]
+pub struct Dev {
+    /// where to listen, on loopback: 127.0.0.1:4480 (the default); port 0 takes a free one
+    #[argh(option, default = "String::from(\"127.0.0.1:4480\")", arg_name = "address")]
+    listen: String,
+}
+
+impl Dev {
+    pub fn run(self) -> Result<(), Failure> {
+        log::install(::log::LevelFilter::Info);
+        let address: ListenAddress = parse_listen(&self.listen)?;
+        if !is_loopback(&address) {
+            return Err(Failure::misuse(format!("--listen {address} is not loopback; everybody knows dev's passwords")));
+        }
+        let directory =
+            Directory::new().map_err(|error| Failure::new(Exit::CannotOpen, format!("no temporary directory: {error}")))?;
+        let store = open(&directory.0.join("hallpass.db"), Role::Server)?;
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&random()[..16]);
+        seed(&store, salt, now())?;
+        let listener = listen(&address)?;
+        let config = Config {
+            base_url: BaseUrl::Loopback { port: port_of(listener.address()) },
+            title: "hallpass dev".into(),
+            registration_open: true,
+            password_grant: true,
+            token_ttl: None,
+            vapid_public_key: String::new(),
+            nodeinfo_name: "hallpass".into(),
+            dev: true,
+        };
+        let banner = banner(&listener.url());
+        run(config, store, after_login::endpoints_of, listener, options(&[], 64)?, &banner)
+    }
+}
+
+/// What a client's author needs, ready to be pasted.
+fn banner(url: &str) -> String {
+    format!(
+        "
+  Everything here is thrown away when it stops (Ctrl-C).
+
+  sign in        {USERNAME}, or {EMAIL}, password {PASSWORD}
+  client_id      {CLIENT_ID}
+  client_secret  {CLIENT_SECRET}
+  access token   {ACCESS_TOKEN}
+
+  Try it:
+
+curl -sS {url}/api/v1/accounts/verify_credentials -H 'Authorization: Bearer {ACCESS_TOKEN}'
+curl -sS {url}/oauth/token -d grant_type=password -d username={EMAIL} -d password={PASSWORD} -d client_id={CLIENT_ID} -d client_secret={CLIENT_SECRET} -d 'scope={SCOPES}'
+curl -sS {url}/api/v1/apps -d 'client_name=My app' -d redirect_uris=urn:ietf:wg:oauth:2.0:oob -d 'scopes=read write'
+
+"
+    )
+}
+
+/// A directory of this run's own, gone with the value.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> io::Result<Directory> {
+        let name: String = random()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("hallpass-dev-{name}"));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Directory(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let path: &Path = &self.0;
+        let _ = fs::remove_dir_all(path); // what is left behind is in the system's own directory for such things
+    }
+}

@@ -1,0 +1,165 @@
+//! `hallpass serve`: the server.
+
+use std::io::Write;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use argh::FromArgs;
+
+use super::{Exit, Failure, open, tell};
+use crate::config::{BaseUrl, Config, duration};
+use crate::endpoints::{AuthorizationServer, Routes};
+use crate::server::{ListenAddress, Listener, Options, TrustedProxies, log, serve, stop_on_signals};
+use crate::store::{Role, Store};
+
+/// Serve one database, until SIGTERM or Ctrl-C.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "serve",
+    help_triggers("-h", "--help"),
+    example = "hallpass serve --db hallpass.db --listen 127.0.0.1:4480 --base-url https://auth.example"
+)]
+pub struct Serve {
+    /// the database file; made if it is not there
+    #[argh(option, arg_name = "file")]
+    db: PathBuf,
+    /// where to listen: 127.0.0.1:4480 (the default), [::1]:4480, unix:/path; port 0 takes a free one
+    #[argh(option, default = "String::from(\"127.0.0.1:4480\")", arg_name = "address")]
+    listen: String,
+    /// where clients find this server: https://auth.example; may be left out on loopback
+    #[argh(option, arg_name = "url")]
+    base_url: Option<String>,
+    /// allow a base URL with http that is not loopback; passwords and tokens travel in clear
+    #[argh(switch)]
+    insecure_http: bool,
+    /// what the server calls itself on its pages (default: hallpass)
+    #[argh(option, default = "String::from(\"hallpass\")", arg_name = "text")]
+    title: String,
+    /// whether anybody may register an app: open (the default) or closed
+    #[argh(option, default = "String::from(\"open\")", arg_name = "open|closed")]
+    registration: String,
+    /// do not serve the password grant
+    #[argh(switch)]
+    no_password_grant: bool,
+    /// how long new tokens live: 90s, 12h, 30d (default: until revoked)
+    #[argh(option, arg_name = "time")]
+    token_ttl: Option<String>,
+    /// the push key (VAPID) of the instance behind this server; hallpass itself pushes nothing
+    #[argh(option, default = "String::new()", arg_name = "key")]
+    vapid_public_key: String,
+    /// what nodeinfo calls the software (default: hallpass)
+    #[argh(option, default = "String::from(\"hallpass\")", arg_name = "name")]
+    nodeinfo_name: String,
+    /// a network whose X-Forwarded-For is believed, as 10.0.0.0/8; may be repeated (default: loopback)
+    #[argh(option, arg_name = "cidr")]
+    trusted_proxy: Vec<String>,
+    /// threads that answer, at most (default: 64)
+    #[argh(option, default = "64", arg_name = "n")]
+    workers: usize,
+}
+
+impl Serve {
+    pub fn run(self) -> Result<(), Failure> {
+        log::install(::log::LevelFilter::Info);
+        let address: ListenAddress = parse_listen(&self.listen)?;
+        let base_url = self.base_url.as_deref().map(|text| {
+            BaseUrl::parse(text, self.insecure_http).map_err(|why| Failure::misuse(format!("--base-url {text} {why}")))
+        });
+        let base_url = base_url.transpose()?;
+        if base_url.is_none() && !is_loopback(&address) {
+            let why = "is not loopback, so clients must be told where the server is; add --base-url https://auth.example";
+            return Err(Failure::misuse(format!("--listen {address} {why}")));
+        }
+        let registration_open = match self.registration.as_str() {
+            "open" => true,
+            "closed" => false,
+            other => return Err(Failure::misuse(format!("--registration {other:?} is neither open nor closed"))),
+        };
+        let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
+        let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
+        let options = options(&self.trusted_proxy, self.workers)?;
+
+        let store = open(&self.db, Role::Server)?;
+        let listener = listen(&address)?;
+        if let Some(BaseUrl::Fixed(origin)) = &base_url {
+            let host = origin.host().to_owned();
+            store.write(move |tx| tx.set_setting("host", &host))?; // `user add` must know whose handles are ours (H-27)
+        }
+        if store.read(|tx| tx.count_users())? == 0 {
+            let db = self.db.display();
+            tell(&format!("hallpass: there is no account yet; add one: hallpass user add NAME --email EMAIL --db {db}"));
+        }
+        let config = Config {
+            base_url: base_url.unwrap_or_else(|| BaseUrl::Loopback { port: port_of(listener.address()) }),
+            title: self.title,
+            registration_open,
+            password_grant: !self.no_password_grant,
+            token_ttl,
+            vapid_public_key: self.vapid_public_key,
+            nodeinfo_name: self.nodeinfo_name,
+            dev: false,
+        };
+        run(config, store, |_| None, listener, options, "")
+    }
+}
+
+/// The edge's options, for these proxies and so many workers.
+pub fn options(trusted_proxies: &[String], workers: usize) -> Result<Options, Failure> {
+    if workers == 0 {
+        return Err(Failure::misuse("--workers 0 would answer nobody"));
+    }
+    let mut options = Options { workers, ..Options::default() };
+    if !trusted_proxies.is_empty() {
+        let parsed = TrustedProxies::parse(&trusted_proxies.join(","));
+        options.trusted_proxies = parsed.map_err(|why| Failure::misuse(format!("--trusted-proxy {why}")))?;
+    }
+    Ok(options)
+}
+
+/// Reads `--listen`.
+pub fn parse_listen(text: &str) -> Result<ListenAddress, Failure> {
+    text.parse().map_err(|why| Failure::misuse(format!("--listen {why}")))
+}
+
+/// Listens, or says why not.
+pub fn listen(address: &ListenAddress) -> Result<Listener, Failure> {
+    Listener::bind(address).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
+/// Whether only this machine can connect.
+pub fn is_loopback(address: &ListenAddress) -> bool {
+    matches!(address, ListenAddress::Tcp(address) if address.ip().to_canonical().is_loopback())
+}
+
+pub fn port_of(address: &ListenAddress) -> u16 {
+    match address {
+        ListenAddress::Tcp(address) => address.port(),
+        ListenAddress::Unix(_) => 0,
+    }
+}
+
+/// Serves until told to stop, `more` routes besides every server's. The first line on stdout names the address; `banner` follows it.
+pub fn run(
+    config: Config,
+    store: Store,
+    more: Routes,
+    listener: Listener,
+    options: Options,
+    banner: &str,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, error);
+    let stop = stop_on_signals().map_err(failed)?;
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let server = Arc::new(AuthorizationServer::new(config, store, (cores / 2).max(1), more));
+    {
+        let mut stdout = std::io::stdout().lock();
+        // Who started us may have closed it; that is no reason not to serve.
+        let _ = write!(stdout, "hallpass listening on {}\n{banner}", listener.url());
+        let _ = stdout.flush();
+    }
+    serve(listener, options, server, stop).map_err(failed)
+    // The store goes with the server: the writer finishes what waits and checkpoints.
+}
