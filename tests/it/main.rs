@@ -1,0 +1,36 @@
+//! Behaviour, black box: the real binary over a socket, a test's name is the sentence it proves.
+
+mod accounts;
+mod apps;
+mod architecture;
+mod authorization;
+mod authorization_code;
+mod authorized_applications;
+mod bearer;
+mod client_authentication;
+mod client_credentials;
+mod command_line;
+mod contract;
+mod cors;
+mod dev;
+mod edge;
+mod general;
+mod history;
+mod instance;
+mod introspection;
+mod metadata;
+mod parameters;
+mod password;
+mod precedence;
+mod rate_limits;
+mod readme;
+mod real_clients;
+mod redirect_uris;
+mod revocation;
+mod scopes;
+mod security;
+mod sign_in;
+mod storage;
+mod support;
+mod token;
+mod whole_flow;
