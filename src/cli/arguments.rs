@@ -55,11 +55,21 @@ fn ends_our_arguments(argument: &str) -> bool {
 
 /// argh's message in one line, with where to read more.
 fn one_line(output: &str) -> String {
-    let told = output.lines().take_while(|line| !line.starts_with("Run ") && !line.starts_with("Usage: "));
-    let words: Vec<&str> = told.flat_map(str::split_whitespace).collect();
-    let mut message = words.join(" ");
-    if let Some(first) = message.get_mut(..1) {
-        first.make_ascii_lowercase();
+    let mut message = String::new();
+    for line in output.lines().take_while(|line| !line.starts_with("Run ") && !line.starts_with("Usage: ")) {
+        let mut words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(first) = words.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        let is_continued = line.starts_with(' ');
+        message.push_str(if message.is_empty() || words.is_empty() {
+            ""
+        } else if is_continued {
+            " "
+        } else {
+            "; "
+        });
+        message.push_str(&words);
     }
     format!("{message}; see hallpass --help")
 }

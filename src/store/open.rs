@@ -63,6 +63,10 @@ impl fmt::Display for OpenError {
 impl File {
     /// Opens `path` for writing, with its schema in place.
     pub fn open(path: &Path, role: Role) -> Result<(File, Connection), OpenError> {
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            return Err(OpenError::Cannot(format!("there is no directory {}; make it first", directory.display())));
+        }
         let lock = match role {
             Role::Server => Some(lock(path)?),
             Role::Command => None,
