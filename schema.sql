@@ -1,4 +1,4 @@
--- What hallpass remembers. This file is the newest schema in full; an older file steps up to it (src/store/steps.rs).
+-- What hallpass remembers. This file is the newest schema in full.
 --
 -- Times are whole seconds since 1970-01-01 UTC. A `…_at` that is NULL has not happened.
 -- Scopes are text, words separated by one space, so that people can read the file with `sqlite3`.
@@ -74,7 +74,7 @@ CREATE INDEX authorization_codes_by_age   ON authorization_codes (expires_at);
 -- Access tokens, of a person (user) or of an app for itself (user is NULL).
 CREATE TABLE access_tokens (
     hash         BLOB    NOT NULL PRIMARY KEY,
-    nonce        BLOB,      -- token = base64url(HMAC-SHA-256(client secret, nonce)); NULL: plain random, never given again (H-10)
+    nonce        BLOB,      -- token = base64url(HMAC-SHA-256(client secret, nonce)); NULL: plain random, or made with an older secret; never given again, no consent (H-10)
     client       INTEGER NOT NULL REFERENCES clients (id),
     user         INTEGER          REFERENCES users (id),
     scopes       TEXT    NOT NULL,

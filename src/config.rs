@@ -47,7 +47,7 @@ impl BaseUrl {
         let host = host_of(authority);
         let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
         let port = authority[host.len()..].strip_prefix(':');
-        let is_port = authority.len() == host.len() || port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
+        let is_port = authority.len() == host.len() || port.and_then(port_number).is_some();
         match scheme {
             _ if authority.contains('@') => Err("has user information; leave out what stands before the @".into()),
             _ if authority.contains(['/', '?', '#']) => Err("has a path; hallpass lives at the root of its host".into()),
@@ -66,8 +66,11 @@ impl BaseUrl {
             BaseUrl::Loopback { port } => {
                 let authority = host?.to_ascii_lowercase();
                 let name = host_of(&authority);
-                let given_port = authority[name.len()..].strip_prefix(':').map_or(Ok(80), str::parse::<u16>);
-                let is_ours = matches!(name, "127.0.0.1" | "[::1]" | "localhost") && given_port == Ok(*port);
+                let is_our_port = match &authority[name.len()..] {
+                    "" => *port == 80,
+                    rest => rest.strip_prefix(':').and_then(port_number) == Some(*port),
+                };
+                let is_ours = matches!(name, "127.0.0.1" | "[::1]" | "localhost") && is_our_port;
                 is_ours.then(|| Origin::new("http", &authority))
             }
         }
@@ -110,6 +113,12 @@ fn host_of(authority: &str) -> &str {
         Some(bracket) => &authority[..=bracket],
         None => authority.split(':').next().unwrap_or(""),
     }
+}
+
+/// A port as it must be written, or the issuer would have two spellings: digits, no zero in front.
+fn port_number(text: &str) -> Option<u16> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain)
 }
 
 /// A name that can only be this machine.
@@ -157,6 +166,8 @@ mod tests {
             ("https://auth.example:", false, None),
             ("https://auth.example:0", false, None),
             ("https://auth.example:99999", false, None),
+            ("https://auth.example:+443", false, None),
+            ("https://auth.example:0443", false, None),
             ("https://", false, None),
             ("auth.example", false, None),
             ("ftp://auth.example", true, None),
@@ -177,12 +188,16 @@ mod tests {
             (Some("127.0.0.1"), None),
             (Some("127.0.0.1:4481"), None),
             (Some("127.0.0.2:4480"), None),
+            (Some("localhost:+4480"), None),
+            (Some("localhost:04480"), None),
             (Some("evil.example:4480"), None),
             (Some("localhost.evil.example:4480"), None),
             (None, None),
         ] {
             assert_eq!(base_url.origin(host).map(|origin| origin.issuer()).as_deref(), expected, "{host:?}");
         }
+        let on_80 = BaseUrl::Loopback { port: 80 };
+        assert!(on_80.origin(Some("[::1]")).is_some() && on_80.origin(Some("[::1]x")).is_none());
         let fixed = BaseUrl::parse("https://auth.example", false).unwrap();
         assert_eq!(fixed.origin(Some("evil.example")).unwrap().url("/x"), "https://auth.example/x");
     }

@@ -118,8 +118,13 @@ pub fn accepts_html(headers: &HeaderMap) -> bool {
     accepts(headers, "text/html")
 }
 
-/// The sender names JSON among what it takes; `*/*` does not.
-pub fn accepts_json(headers: &HeaderMap) -> bool {
+/// The sender names JSON among what it takes, and no pages.
+pub fn prefers_json(headers: &HeaderMap) -> bool {
+    accepts_json(headers) && !accepts_html(headers)
+}
+
+/// Whether `Accept` names JSON.
+fn accepts_json(headers: &HeaderMap) -> bool {
     accepts(headers, "application/json")
 }
 

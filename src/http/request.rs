@@ -23,14 +23,16 @@ pub struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     Address(IpAddr),
-    /// A Unix socket, or a trusted proxy that named no address.
+    /// Somebody behind a Unix socket or a trusted proxy that named no readable address.
     Proxy,
 }
 
 impl Request {
     /// The request's parameters, from the query and the body (C-PAR-01).
     pub fn params(&self) -> Result<Params, MalformedParams> {
-        Params::read(self.query.as_deref(), self.header("content-type"), &self.body)
+        // A type that is no text is not absent, but one that nobody knows (C-GEN-07).
+        let content_type = self.headers.get("content-type").map(|value| value.to_str().unwrap_or("unreadable"));
+        Params::read(self.query.as_deref(), content_type, &self.body)
     }
 
     /// The first value of a header, if it is there and is visible ASCII.

@@ -18,6 +18,15 @@ secret!(
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nonce(pub [u8; 16]);
 
+impl Nonce {
+    /// The first half of 32 random bytes: 128 bits never meet again.
+    pub fn from_random(random: [u8; 32]) -> Nonce {
+        let mut nonce = [0; 16];
+        nonce.copy_from_slice(&random[..16]);
+        Nonce(nonce)
+    }
+}
+
 /// An access token's row.
 #[derive(Clone)]
 pub struct IssuedToken {
@@ -48,13 +57,13 @@ impl AccessToken {
 }
 
 impl IssuedToken {
+    /// How it stands now: what ended it is what came first.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        if self.revoked_at.is_some() {
-            Standing::Revoked
-        } else if self.expires_at.is_some_and(|at| at <= now) {
-            Standing::Expired
-        } else {
-            Standing::Live
+        match (self.expires_at.filter(|at| *at <= now), self.revoked_at) {
+            (None, None) => Standing::Live,
+            (Some(expired), Some(revoked)) if expired <= revoked => Standing::Expired,
+            (Some(_), None) => Standing::Expired,
+            (_, Some(_)) => Standing::Revoked,
         }
     }
 
@@ -95,6 +104,8 @@ mod tests {
             (token(Some(10), None), 10, Standing::Expired),
             (token(None, Some(5)), 0, Standing::Revoked),
             (token(Some(10), Some(5)), 20, Standing::Revoked),
+            (token(Some(10), Some(10)), 20, Standing::Expired),
+            (token(Some(10), Some(15)), 20, Standing::Expired),
         ] {
             assert_eq!(token.standing(Timestamp(now)), expected, "at {now}");
         }

@@ -70,6 +70,10 @@ impl IssuedCode {
                 }
             }
         }
+        // A browser tab that is opened again after months must not end anything (H-01).
+        if self.expires_at.plus(KEPT_SECONDS) <= now {
+            return Err(CodeRefusal::Expired);
+        }
         if self.redeemed_at.is_some() {
             return Err(CodeRefusal::Redeemed);
         }
@@ -146,6 +150,8 @@ mod tests {
         let redeemed = IssuedCode { redeemed_at: Some(Timestamp(5)), ..code(None) };
         assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9)), Err(CodeRefusal::Redeemed));
         assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9_999)), Err(CodeRefusal::Redeemed));
+        let a_day_later = Timestamp(600 + KEPT_SECONDS);
+        assert_eq!(redeemed.check(1, "https://a/cb", None, a_day_later), Err(CodeRefusal::Expired));
         assert_eq!(redeemed.check(2, "https://a/cb", None, Timestamp(9)), Err(CodeRefusal::OtherClient));
         assert_eq!(redeemed.check(1, "https://b/cb", None, Timestamp(9)), Err(CodeRefusal::OtherRedirectUri));
         assert!(!redeemed.is_live(Timestamp(9)));

@@ -24,6 +24,50 @@ pub struct AuthorizationRequest<'r> {
     pub code_challenge_method: Option<&'r str>,
 }
 
+impl<'r> AuthorizationRequest<'r> {
+    /// The names of its parameters, in the order in which Mastodon's consent form carries them (C-AUT-05), and `response_mode`,
+    /// which Mastodon loses on the way (C-AUT-25).
+    pub const PARAMETERS: [&'static str; 8] = [
+        "client_id",
+        "redirect_uri",
+        "code_challenge",
+        "code_challenge_method",
+        "state",
+        "response_type",
+        "scope",
+        "response_mode",
+    ];
+
+    /// Reads it, by the names of its parameters.
+    pub fn read(parameter: impl Fn(&str) -> Option<&'r str>) -> AuthorizationRequest<'r> {
+        AuthorizationRequest {
+            client_id: parameter("client_id"),
+            redirect_uri: parameter("redirect_uri"),
+            response_type: parameter("response_type"),
+            response_mode: parameter("response_mode"),
+            scope: parameter("scope"),
+            state: parameter("state"),
+            code_challenge: parameter("code_challenge"),
+            code_challenge_method: parameter("code_challenge_method"),
+        }
+    }
+
+    /// The values of [`AuthorizationRequest::PARAMETERS`], empty when unset.
+    pub fn values(&self) -> [&'r str; 8] {
+        [
+            self.client_id,
+            self.redirect_uri,
+            self.code_challenge,
+            self.code_challenge_method,
+            self.state,
+            self.response_type,
+            self.scope,
+            self.response_mode,
+        ]
+        .map(Option::unwrap_or_default)
+    }
+}
+
 /// Where this request's answer may be sent. Only [`Client::redirection`] makes one, so a browser is never sent to an
 /// address the client did not register (RFC 6749 §3.1.2.4).
 #[derive(Debug)]
@@ -105,7 +149,7 @@ impl AuthorizationRequest<'_> {
             Some(other) => return Err(AuthorizationRefusal::ResponseType(other.to_owned())),
         }
         let response_mode = self.response_mode(redirection)?;
-        if self.scope.is_some_and(|scope| scope.contains(['\t', '\r', '\n'])) {
+        if self.scope.is_some_and(|scope| scope.contains(|c: char| c.is_whitespace() && c != ' ')) {
             return Err(AuthorizationRefusal::Scope(ScopeRefusal::Separator));
         }
         let scopes = ScopeSet::requested(self.scope, &client.scopes).map_err(AuthorizationRefusal::Scope)?;

@@ -20,9 +20,9 @@ impl Password {
         Password(text.to_owned())
     }
 
-    /// Hashes it with a salt of 16 random bytes.
-    pub fn hash(&self, salt: [u8; 16]) -> PasswordHash {
-        let phc = Argon2::default().hash_password_with_salt(self.0.as_bytes(), &salt);
+    /// Hashes it with a salt of 16 of these random bytes.
+    pub fn hash(&self, random: [u8; 32]) -> PasswordHash {
+        let phc = Argon2::default().hash_password_with_salt(self.0.as_bytes(), &random[..16]);
         PasswordHash(
             phc.expect("the parameters are constants that argon2 takes, and a salt of 16 bytes is what it wants").to_string(),
         )
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_the_same_bytes_are_the_password() {
-        let stored = Password::presented(" pässword ").hash([7; 16]);
+        let stored = Password::presented(" pässword ").hash([7; 32]);
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         for (attempt, expected) in [(" pässword ", true), ("pässword", false), (" Pässword ", false), ("", false)] {
             assert_eq!(Password::presented(attempt).is(&stored), expected, "{attempt:?}");
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_hash_made_with_other_parameters_is_not_current() {
-        assert!(Password::presented("x").hash([1; 16]).is_current());
+        assert!(Password::presented("x").hash([1; 32]).is_current());
         let weak = "$argon2id$v=19$m=4096,t=3,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert!(!PasswordHash::from_stored(weak.into()).is_current());
         assert!(!PasswordHash::from_stored("not a hash".into()).is_current());

@@ -26,7 +26,10 @@ pub enum RedirectUriRefusal {
     Fragment,
     UnspecifiedScheme,
     Relative,
-    Invalid,
+    /// http or https without a host.
+    NoHost,
+    /// Cannot be parsed, or is read differently by different readers.
+    Unreadable,
 }
 
 impl fmt::Display for RedirectUriRefusal {
@@ -36,7 +39,7 @@ impl fmt::Display for RedirectUriRefusal {
             RedirectUriRefusal::Fragment => "cannot contain a fragment.",
             RedirectUriRefusal::UnspecifiedScheme => "must specify a scheme.",
             RedirectUriRefusal::Relative => "must be an absolute URI.",
-            RedirectUriRefusal::Invalid => "must be a valid URI.",
+            RedirectUriRefusal::NoHost | RedirectUriRefusal::Unreadable => "must be a valid URI.",
         })
     }
 }
@@ -49,7 +52,7 @@ impl RedirectUri {
         if OUT_OF_BAND.contains(&text) {
             return Ok(RedirectUri::OutOfBand(text.to_owned()));
         }
-        let Some(parts) = Parts::split(text) else { return Err(vec![Invalid]) };
+        let Some(parts) = Parts::split(text) else { return Err(vec![Unreadable]) };
         let scheme = parts.scheme.map(str::to_ascii_lowercase);
         let scheme = scheme.as_deref();
         let mut refusals = Vec::new();
@@ -69,10 +72,10 @@ impl RedirectUri {
             refusals.push(Relative);
         }
         if is_http && parts.host().is_none_or(str::is_empty) {
-            refusals.push(Invalid);
+            refusals.push(NoHost);
         }
         if refusals.is_empty() && !parts.read_alike_by_browsers(text) {
-            refusals.push(Invalid);
+            refusals.push(Unreadable);
         }
         if refusals.is_empty() { Ok(RedirectUri::Uri(text.to_owned())) } else { Err(refusals) }
     }
@@ -100,6 +103,17 @@ impl RedirectUri {
         }
         let (Some(own), Some(other)) = (Parts::split(self.as_str()), Parts::split(registered)) else { return false };
         own.is_on_loopback() && other.is_on_loopback() && own.without_port() == other.without_port()
+    }
+
+    /// Whether it leads to the person's own machine, where any program may be listening (RFC 8252 §8.3).
+    pub fn is_loopback(&self) -> bool {
+        let RedirectUri::Uri(text) = self else { return false };
+        Parts::split(text).is_some_and(|parts| {
+            let is_name = parts
+                .host()
+                .is_some_and(|host| host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"));
+            parts.is_on_loopback() || is_name
+        })
     }
 
     /// The scheme, lower case; `None` out of band.
@@ -256,29 +270,29 @@ mod tests {
             ("https://a/cb#", &[Fragment]),
             ("https://a/cb#x", &[Fragment]),
             ("intent://x#Intent;end", &[Fragment]),
-            ("https:", &[Invalid]),
-            ("http://", &[Invalid]),
-            ("http:///cb", &[Invalid]),
-            ("https:/cb", &[Invalid]),
-            ("https://münchen.example/cb", &[Invalid]),
-            ("https://a/<>", &[Invalid]),
-            ("https://a/%zz", &[Invalid]),
-            ("https://a/%4", &[Invalid]),
-            ("https://a/\\b", &[Invalid]),
-            ("1a:b", &[Invalid]),
-            (":x", &[Invalid]),
-            ("https://a/[x]", &[Invalid]),
+            ("https:", &[NoHost]),
+            ("http://", &[NoHost]),
+            ("http:///cb", &[NoHost]),
+            ("https:/cb", &[NoHost]),
+            ("https://münchen.example/cb", &[Unreadable]),
+            ("https://a/<>", &[Unreadable]),
+            ("https://a/%zz", &[Unreadable]),
+            ("https://a/%4", &[Unreadable]),
+            ("https://a/\\b", &[Unreadable]),
+            ("1a:b", &[Unreadable]),
+            (":x", &[Unreadable]),
+            ("https://a/[x]", &[Unreadable]),
             // read one way by RFC 3986 and another way by browsers, or with somebody else's name in front (H-05)
-            ("https://user@a/cb", &[Invalid]),
-            ("https://user:pw@a/cb", &[Invalid]),
-            ("https://a.example@evil.example/cb", &[Invalid]),
-            ("myapp://user@host/cb", &[Invalid]),
-            ("http://127.1/cb", &[Invalid]),
-            ("http://0x7f.0.0.1/cb", &[Invalid]),
-            ("http://a%2eexample/cb", &[Invalid]),
-            ("https://a:99999/cb", &[Invalid]),
-            ("https://a:b/cb", &[Invalid]),
-            ("https://[::1/cb", &[Invalid]),
+            ("https://user@a/cb", &[Unreadable]),
+            ("https://user:pw@a/cb", &[Unreadable]),
+            ("https://a.example@evil.example/cb", &[Unreadable]),
+            ("myapp://user@host/cb", &[Unreadable]),
+            ("http://127.1/cb", &[Unreadable]),
+            ("http://0x7f.0.0.1/cb", &[Unreadable]),
+            ("http://a%2eexample/cb", &[Unreadable]),
+            ("https://a:99999/cb", &[Unreadable]),
+            ("https://a:b/cb", &[Unreadable]),
+            ("https://[::1/cb", &[Unreadable]),
         ] {
             let refusals = RedirectUri::parse(text).err().unwrap_or_default();
             assert_eq!(refusals, expected, "{text}");
@@ -315,6 +329,23 @@ mod tests {
         ] {
             let matches = RedirectUri::parse(presented).is_ok_and(|uri| uri.matches(registered));
             assert_eq!(matches, expected, "{presented} for {registered}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_this_machine_by_any_name() {
+        for (text, expected) in [
+            ("http://127.0.0.1:1/cb", true),
+            ("https://127.9.9.9/cb", true),
+            ("https://[::1]/cb", true),
+            ("https://localhost:5000/cb", true),
+            ("https://App.LocalHost/cb", true),
+            ("https://localhost.example/cb", false),
+            ("https://10.0.0.1/cb", false),
+            ("myapp://localhost-of-mine", false),
+            ("urn:ietf:wg:oauth:2.0:oob", false),
+        ] {
+            assert_eq!(RedirectUri::parse(text).unwrap().is_loopback(), expected, "{text}");
         }
     }
 

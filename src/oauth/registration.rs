@@ -40,9 +40,7 @@ impl Registration {
         if is_blank(redirect_uris) {
             faults.push("Redirect URI can't be blank".to_owned());
         }
-        for refusal in faults_of_uris(redirect_uris) {
-            faults.push(format!("Redirect URI {refusal}"));
-        }
+        faults.extend(faults_of_uris(redirect_uris).iter().map(|refusal| format!("Redirect URI {refusal}")));
         if scopes.is_err() {
             faults.push("Scopes doesn't match configured on the server.".to_owned());
         }
@@ -75,14 +73,17 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// The faults of each URI; what cannot be read ends the list (C-URI-02).
+/// The faults of each URI; what cannot be read ends the list (C-URI-02), and so does what may be registered at most, or a text
+/// that is far too long would have its faults told many thousand times.
 fn faults_of_uris(redirect_uris: &str) -> Vec<RedirectUriRefusal> {
     let mut faults = Vec::new();
+    let mut examined = 0;
     for uri in redirect_uris.split_whitespace() {
         let refusals = RedirectUri::parse(uri).err().unwrap_or_default();
-        let is_unreadable = refusals == [RedirectUriRefusal::Invalid];
+        let is_unreadable = refusals == [RedirectUriRefusal::Unreadable];
         faults.extend(refusals);
-        if is_unreadable {
+        examined += uri.len() + 1;
+        if is_unreadable || examined > REDIRECT_URI_CHARACTERS {
             break;
         }
     }
@@ -131,7 +132,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_ends_the_list_of_uris() {
-        assert_eq!(faults("x", "https://a/<> cb", "read", ""), ["Redirect URI must be a valid URI."]);
+        let (invalid, relative) = ("Redirect URI must be a valid URI.", "Redirect URI must be an absolute URI.");
+        assert_eq!(faults("x", "https://a/<> cb", "read", ""), [invalid]);
+        assert_eq!(faults("x", "http:///cb cb", "read", ""), [invalid, relative], "it was read, and has no host");
+    }
+
+    #[test]
+    fn a_text_that_is_far_too_long_is_not_told_all_its_faults() {
+        assert_eq!(faults("x", &"a ".repeat(32_000), "read", "").len(), 1_001 + 1);
     }
 
     #[test]

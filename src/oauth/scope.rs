@@ -73,6 +73,8 @@ pub enum ScopeRefusal {
     NotRegistered(String),
     /// Nothing was asked for, and the app did not register the default (C-SCO-07).
     NoDefault,
+    /// The app lost one of them between the check and the write (H-30).
+    Withdrawn,
     /// Separated by something that is not a space, at the authorization endpoint (C-SCO-10).
     Separator,
 }
@@ -86,7 +88,8 @@ impl fmt::Display for ScopeRefusal {
             }
             ScopeRefusal::NotRegistered(name) => write!(f, "the app did not register the scope {name}"),
             ScopeRefusal::NoDefault => write!(f, "no scope asked for, and the app did not register {DEFAULT_SCOPE}"),
-            ScopeRefusal::Separator => write!(f, "a tab or line break inside scope"),
+            ScopeRefusal::Withdrawn => write!(f, "the app's scopes changed meanwhile"),
+            ScopeRefusal::Separator => write!(f, "white space other than a space inside scope"),
         }
     }
 }
