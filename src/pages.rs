@@ -57,10 +57,10 @@ pub struct Consent<'p> {
     pub permissions: Vec<Permission>,
     pub destination: Destination,
     /// Hidden fields of both forms, in the order of C-AUT-05.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, &'p str)>,
     pub authenticity_token: String,
     /// For "use another account".
-    pub return_to: String,
+    pub return_to: &'p str,
     pub sign_out_token: String,
 }
 
@@ -94,7 +94,7 @@ pub struct Code<'p> {
 #[derive(Serialize)]
 pub struct FormPost<'p> {
     pub action: &'p str,
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, &'p str)>,
     pub script: &'static str,
 }
 
@@ -217,9 +217,9 @@ mod tests {
                 handle: evil.into(),
                 permissions: pages.permissions(&scopes),
                 destination: Destination::Web(evil.into()),
-                fields: vec![("state", evil.into())],
+                fields: vec![("state", evil)],
                 authenticity_token: "t".into(),
-                return_to: evil.into(),
+                return_to: evil,
                 sign_out_token: "t".into(),
             }),
             pages.render(&Code { app: evil, code: evil }),
@@ -250,7 +250,7 @@ mod tests {
             assert!(text.contains("A &lt;server&gt;"), "{text}");
             assert!(text.len() < 12 * 1024, "{} bytes: {text}", text.len());
         }
-        let form = pages.render(&FormPost { action: evil, fields: vec![("code", evil.into())], script: FORM_POST_SCRIPT });
+        let form = pages.render(&FormPost { action: evil, fields: vec![("code", evil)], script: FORM_POST_SCRIPT });
         assert_eq!(form.matches("<script").count(), 1);
         assert!(form.contains(&format!("<script>{FORM_POST_SCRIPT}</script>")), "{form}");
     }

@@ -34,9 +34,7 @@ impl Dev {
         let directory =
             Directory::new().map_err(|error| Failure::new(Exit::CannotOpen, format!("no temporary directory: {error}")))?;
         let store = open(&directory.0.join("hallpass.db"), Role::Server)?;
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&random()[..16]);
-        seed(&store, salt, now())?;
+        seed(&store, random(), now())?;
         let listener = listen(&address)?;
         let config = Config {
             base_url: BaseUrl::Loopback { port: port_of(listener.address()) },

@@ -88,7 +88,7 @@ impl Serve {
             let host = origin.host().to_owned();
             store.write(move |tx| tx.set_setting("host", &host))?; // `user add` must know whose handles are ours (H-27)
         }
-        if store.read(|tx| tx.count_users())? == 0 {
+        if store.read(|rows| rows.count_users())? == 0 {
             let db = self.db.display();
             tell(&format!("hallpass: there is no account yet; add one: hallpass user add NAME --email EMAIL --db {db}"));
         }
@@ -109,7 +109,7 @@ impl Serve {
 /// The edge's options, for these proxies and so many workers.
 pub fn options(trusted_proxies: &[String], workers: usize) -> Result<Options, Failure> {
     if workers == 0 {
-        return Err(Failure::misuse("--workers 0 would answer nobody"));
+        return Err(Failure::misuse("--workers 0: there must be at least 1"));
     }
     let mut options = Options { workers, ..Options::default() };
     if !trusted_proxies.is_empty() {

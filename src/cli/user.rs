@@ -69,10 +69,9 @@ impl Add {
         let username = Username::parse(&self.name).map_err(|why| Failure::misuse(format!("{:?}: {why}", self.name)))?;
         let email = Email::parse(&self.email).map_err(|why| Failure::misuse(format!("--email {:?}: {why}", self.email)))?;
         let password = self.password()?;
+        let is_new = !self.db.exists();
         let store = open(&self.db, Role::Command)?;
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&random()[..16]);
-        let hash = Password::presented(&password).hash(salt);
+        let hash = Password::presented(&password).hash(random());
         let (name, now) = (username.clone(), now());
         let added = store.write(move |tx| {
             let own_host = tx.setting("host")?;
@@ -80,7 +79,8 @@ impl Add {
         })?;
         match added {
             Ok(id) => {
-                tell(&format!("hallpass: added {} (id {id})", username.as_str()));
+                let made = if is_new { format!(", in the new file {}", self.db.display()) } else { String::new() };
+                tell(&format!("hallpass: added {} (id {id}){made}", username.as_str()));
                 if self.generate {
                     println!("{password}");
                 }
@@ -96,8 +96,11 @@ impl Add {
                 format!("the name {} is, or was, another account's; choose another name", self.name)
             }
             AddUserRefusal::EmailTaken => format!("the address {} is another account's; choose another address", self.email),
-            AddUserRefusal::ReadsAsHandle(handle) => {
-                format!("an address would read as the handle of another account, {handle}; choose another one")
+            AddUserRefusal::EmailReadsAsHandle(handle) => {
+                format!("the address {} reads as the handle of the account {handle}; choose another address", self.email)
+            }
+            AddUserRefusal::NameReadsAsEmail(address) => {
+                format!("{address} is another account's address and would read as this one's handle; choose another name")
             }
         }
     }
@@ -139,7 +142,7 @@ fn prompt() -> Result<String, Failure> {
     }
     let ask = |text| rpassword::prompt_password(text).map_err(|error| Failure::new(Exit::Failed, error));
     let password = ask("Password: ")?;
-    if password != ask("The same again: ")? {
+    if password != ask("Repeat the password: ")? {
         return Err(Failure::misuse("the two passwords differ; nothing was added"));
     }
     Ok(password)

@@ -36,8 +36,5 @@ fn empty(ctx: &Context, request: &Request, accepted: &'static [&'static str]) ->
 }
 
 fn for_owner(ctx: &Context, request: &Request, accepted: &'static [&'static str], body: &Value) -> Response {
-    match owner_with(ctx, request, accepted) {
-        Ok(_) => Response::json(StatusCode::OK, body),
-        Err(error) => error.into(),
-    }
+    owner_with(ctx, request, accepted).map_or_else(Response::from, |_| Response::json(StatusCode::OK, body))
 }

@@ -23,13 +23,13 @@ pub const SCOPES: &str = "read write follow push profile";
 const REDIRECT_URIS: &str = "urn:ietf:wg:oauth:2.0:oob\nhttp://127.0.0.1/callback\nhttp://localhost:3000/callback";
 
 /// Puts alice, an app and a token of hers into an empty database. None of it is a secret.
-pub fn seed(store: &Store, salt: [u8; 16], now: Timestamp) -> Result<(), Fault> {
+pub fn seed(store: &Store, random: [u8; 32], now: Timestamp) -> Result<(), Fault> {
     let not_seeded = |what: &str| Fault::Bug(format!("the seeded {what} is refused"));
     let username = Username::parse(USERNAME).map_err(|_| not_seeded("name"))?;
     let email = Email::parse(EMAIL).map_err(|_| not_seeded("address"))?;
     let app = Registration::check(Some("hallpass dev"), Some(REDIRECT_URIS), Some(SCOPES), None);
     let app = app.map_err(|faults| not_seeded(&faults.join(", ")))?;
-    let password_hash = Password::presented(PASSWORD).hash(salt);
+    let password_hash = Password::presented(PASSWORD).hash(random);
     store.write(move |tx| {
         let Ok(user) = tx.add_user(&username, &email, &password_hash, None, now)? else {
             return Err(Fault::Bug("the database is not empty".into()));

@@ -4,18 +4,20 @@
 use serde_json::{Map, Value, json};
 
 use super::bearer::{owner_with, token_with};
-use super::error::{BearerError, record_not_found};
-use super::{Context, last_segment_under};
+use super::error::{BearerError, record_not_found, server_error};
+use super::{Context, last_segment_under, row_id};
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::user::User;
 
 /// `GET /api/v1/accounts/verify_credentials`.
 pub fn verify_credentials(ctx: &Context, request: &Request) -> Response {
-    let owner = match owner_with(ctx, request, &["profile", "read", "read:accounts"]) {
-        Ok(owner) => owner,
-        Err(error) => return error.into(),
-    };
-    let mut body = account(ctx, &owner);
+    owner_with(ctx, request, &["profile", "read", "read:accounts"])
+        .map_or_else(Response::from, |owner| Response::json(StatusCode::OK, &credential_account(ctx, &owner)))
+}
+
+/// Mastodon's CredentialAccount entity: the account with what is the owner's own (C-ACC-02).
+fn credential_account(ctx: &Context, owner: &User) -> Map<String, Value> {
+    let mut body = account(ctx, owner);
     body.insert(
         "source".into(),
         json!({
@@ -37,20 +39,16 @@ pub fn verify_credentials(ctx: &Context, request: &Request) -> Response {
         "role".into(),
         json!({ "id": id, "name": name, "permissions": permissions, "color": "", "highlighted": owner.is_admin }),
     );
-    Response::json(StatusCode::OK, &body)
+    body
 }
 
 /// `GET /api/v1/accounts/:id`: public, without what is the owner's own (C-ACC-05).
 pub fn get(ctx: &Context, request: &Request) -> Response {
-    let id = last_segment_under(&request.path, "/api/v1/accounts/").and_then(|id| id.parse::<i64>().ok());
-    let user = match id {
-        Some(id) => ctx.store.read(|tx| tx.user(id)),
-        None => Ok(None),
-    };
-    match user {
+    let id = last_segment_under(&request.path, "/api/v1/accounts/").and_then(row_id);
+    match id.map_or(Ok(None), |id| ctx.store.read(|rows| rows.user(id))) {
         Ok(Some(user)) if !user.is_disabled => Response::json(StatusCode::OK, &account(ctx, &user)),
         Ok(_) => record_not_found(),
-        Err(fault) => BearerError::Fault(fault).into(),
+        Err(fault) => server_error(&fault),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /api/v1/apps` (C-APP), Mastodon's own registration, and `GET /api/v1/apps/verify_credentials` (C-APV).
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::Context;
 use super::bearer::any_token;
@@ -35,11 +35,13 @@ fn register(ctx: &Context, request: &Request) -> Result<Response, RegistrationEr
     let (hash, now) = (secret.hashed(), ctx.now);
     let client = ctx.store.write(move |tx| tx.add_client(registration, client_id, hash, now))?;
 
-    let mut body = application(ctx, &client);
-    body.insert("client_id".into(), Value::from(client.client_id));
-    body.insert("client_secret".into(), Value::from(secret.reveal()));
-    body.insert("client_secret_expires_at".into(), Value::from(0));
-    Ok(Response::json(StatusCode::OK, &body))
+    let answer = CredentialApplication {
+        application: Application::of(ctx, &client),
+        client_id: &client.client_id,
+        client_secret: secret.reveal(),
+        client_secret_expires_at: 0,
+    };
+    Ok(Response::json(StatusCode::OK, &answer))
 }
 
 /// A text as sent, or a list of texts joined as Mastodon joins them (C-APP-05, C-APP-08); another shape counts as absent.
@@ -52,21 +54,42 @@ fn joined(params: &Params, name: &str, separator: &str) -> Option<String> {
 
 /// Any live token tells its app, with any scope (C-APV-01).
 pub fn verify_credentials(ctx: &Context, request: &Request) -> Response {
-    match any_token(ctx, request) {
-        Ok(found) => Response::json(StatusCode::OK, &application(ctx, &found.client)),
-        Err(error) => error.into(),
-    }
+    any_token(ctx, request)
+        .map_or_else(Response::from, |found| Response::json(StatusCode::OK, &Application::of(ctx, &found.client)))
 }
 
 /// Mastodon's Application entity, keys in its order (C-APP-03, C-APV-02).
-fn application(ctx: &Context, client: &Client) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("id".into(), Value::from(client.id.to_string()));
-    body.insert("name".into(), Value::from(client.name.as_str()));
-    body.insert("website".into(), Value::from(client.website.as_deref()));
-    body.insert("scopes".into(), json!(client.scopes.iter().collect::<Vec<_>>()));
-    body.insert("redirect_uris".into(), json!(client.redirect_uris().collect::<Vec<_>>()));
-    body.insert("vapid_key".into(), Value::from(ctx.config.vapid_public_key.as_str()));
-    body.insert("redirect_uri".into(), Value::from(client.redirect_uris.as_str()));
-    body
+#[derive(Serialize)]
+struct Application<'c> {
+    id: String,
+    name: &'c str,
+    website: Option<&'c str>,
+    scopes: Vec<&'static str>,
+    redirect_uris: Vec<&'c str>,
+    vapid_key: &'c str,
+    redirect_uri: &'c str,
+}
+
+/// The same with what is told once.
+#[derive(Serialize)]
+struct CredentialApplication<'c> {
+    #[serde(flatten)]
+    application: Application<'c>,
+    client_id: &'c str,
+    client_secret: &'c str,
+    client_secret_expires_at: i64,
+}
+
+impl<'c> Application<'c> {
+    fn of(ctx: &Context<'c>, client: &'c Client) -> Application<'c> {
+        Application {
+            id: client.id.to_string(),
+            name: &client.name,
+            website: client.website.as_deref(),
+            scopes: client.scopes.iter().collect(),
+            redirect_uris: client.redirect_uris().collect(),
+            vapid_key: &ctx.config.vapid_public_key,
+            redirect_uri: &client.redirect_uris,
+        }
+    }
 }

@@ -3,26 +3,27 @@
 use serde_json::{Value, json};
 
 use super::error::PageError;
+use super::page::page;
 use super::return_to::{ReturnTo, to_sign_in};
-use super::session::{page, signed_in};
-use super::{Context, last_segment_under};
-use crate::http::header::{accepts_html, accepts_json};
-use crate::http::{Params, Request, Response, StatusCode};
+use super::session::signed_in;
+use super::{Context, last_segment_under, row_id};
+use crate::http::header::prefers_json;
+use crate::http::{Request, Response, StatusCode};
 use crate::oauth::session::{Purpose, form_token, is_form_token};
 use crate::pages;
 
 const LIST: &str = "/oauth/authorized_applications";
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
-    list(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
+    list(ctx, request).unwrap_or_else(|error| refused(ctx, request, &error))
 }
 
 fn list(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let Some(person) = signed_in(ctx, request)? else {
         return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request)));
     };
-    let applications = ctx.store.read(|tx| tx.authorized_applications(person.user.id, ctx.now))?;
-    if wants_json(request) {
+    let applications = ctx.store.read(|rows| rows.authorized_applications(person.user.id, ctx.now))?;
+    if prefers_json(&request.headers) {
         let body: Vec<Value> = applications
             .iter()
             .map(|app| json!({ "id": app.id.to_string(), "name": app.name, "created_at": app.created_at.rfc3339() }))
@@ -42,18 +43,9 @@ fn list(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     Ok(page(StatusCode::OK, ctx.pages.render(&list)))
 }
 
-/// A form that cannot say DELETE says `_method=delete`; any other POST means nothing here.
-pub fn post(ctx: &Context, request: &Request) -> Response {
-    let is_delete = |params: &Params| params.text("_method").is_some_and(|method| method.eq_ignore_ascii_case("delete"));
-    match request.params() {
-        Ok(params) if is_delete(&params) => delete(ctx, request),
-        Ok(_) => super::error::method_not_allowed(ctx, request, "DELETE"),
-        Err(malformed) => PageError::from(malformed).page(ctx, request),
-    }
-}
-
+/// DELETE, or POST from a form that cannot say it: the form's token is for nothing else.
 pub fn delete(ctx: &Context, request: &Request) -> Response {
-    revoke(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
+    revoke(ctx, request).unwrap_or_else(|error| refused(ctx, request, &error))
 }
 
 /// C-AAP-03: tokens and codes of that app end; one that is unknown has none.
@@ -66,17 +58,26 @@ fn revoke(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::RevokeAuthorization, &[id]) {
         return Err(PageError::FormToken);
     }
-    if let Ok(client) = id.parse::<i64>() {
-        let (user, now) = (person.user.id, ctx.now);
-        ctx.store.write(move |tx| tx.revoke_authorization(user, client, now))?;
+    if let Some(client) = row_id(id) {
+        let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
+        let is_done = ctx.store.write(move |tx| {
+            let is_still_signed_in = proof.still(tx, now)?;
+            if is_still_signed_in {
+                tx.revoke_authorization(user, client, now)?;
+            }
+            Ok(is_still_signed_in)
+        })?;
+        if !is_done {
+            return Ok(to_sign_in(StatusCode::SEE_OTHER, &ReturnTo::of(request)));
+        }
     }
-    Ok(if wants_json(request) {
+    Ok(if prefers_json(&request.headers) {
         Response::empty(StatusCode::NO_CONTENT)
     } else {
         Response::redirect(StatusCode::SEE_OTHER, LIST)
     })
 }
 
-fn wants_json(request: &Request) -> bool {
-    accepts_json(&request.headers) && !accepts_html(&request.headers)
+fn refused(ctx: &Context, request: &Request, error: &PageError) -> Response {
+    if prefers_json(&request.headers) { error.json_or_page(ctx, request, None) } else { error.page(ctx, request) }
 }

@@ -7,14 +7,14 @@ use crate::http::{Params, Request};
 use crate::oauth::access_token::{AccessToken, Standing};
 use crate::oauth::secret::Secret;
 use crate::oauth::user::User;
-use crate::store::{Fault, TokenOnFile};
+use crate::store::{Fault, TokenOnFile, is_use_worth_noting};
 
 /// The live token of a request, whatever its scopes.
 pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, BearerError> {
     let params = request.params()?;
     let token = presented(request, &params)?.ok_or(BearerError::Missing)?;
     let found = look_up(ctx, &token)?.ok_or(BearerError::Unknown)?;
-    match found.token.standing(ctx.now) {
+    match found.standing(ctx.now) {
         Standing::Live => Ok(found),
         Standing::Revoked => Err(BearerError::Revoked),
         Standing::Expired => Err(BearerError::Expired),
@@ -50,10 +50,10 @@ pub fn presented(request: &Request, params: &Params) -> Result<Option<AccessToke
 /// A token however it stands, its use noted. Nobody waits for the note.
 pub fn look_up(ctx: &Context, token: &AccessToken) -> Result<Option<TokenOnFile>, Fault> {
     let hash = token.hashed();
-    let found = ctx.store.read(|tx| tx.access_token(&hash))?;
+    let found = ctx.store.read(|rows| rows.access_token(&hash))?;
     if let Some(found) = &found
-        && found.token.standing(ctx.now) == Standing::Live
-        && found.is_use_worth_noting(ctx.now)
+        && found.standing(ctx.now) == Standing::Live
+        && is_use_worth_noting(found.last_used_at, ctx.now)
     {
         let now = ctx.now;
         ctx.store.write_sometime(move |tx| tx.note_token_use(&hash, now));

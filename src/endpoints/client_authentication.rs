@@ -7,12 +7,21 @@ use crate::http::header::{Basic, basic};
 use crate::http::{Params, Request};
 use crate::oauth::client::{Client, ClientSecret};
 use crate::oauth::secret::{Secret, Sent};
-use crate::store::Fault;
+use crate::store::{Fault, Write};
 
 /// A client that has proved who it is, and the secret it did so with: what tokens are made of (contract H-10).
 pub struct AuthenticatedClient {
     pub client: Client,
     pub secret: ClientSecret,
+    by_basic: bool,
+}
+
+impl AuthenticatedClient {
+    /// H-30: the client is, inside the write, what was proved outside it. A difference is the same refusal as a failed proof.
+    pub fn still(&self, tx: &Write) -> Result<Result<Client, ClientRefusal>, Fault> {
+        let changed = ClientRefusal::Failed { by_basic: self.by_basic, why: Failure::Changed };
+        Ok(tx.still_client(&self.client)?.ok_or(changed))
+    }
 }
 
 /// Why a request is no client's. The wire does not tell which (C-CLI-03).
@@ -37,28 +46,30 @@ pub enum Failure {
     Changed,
 }
 
-impl ClientRefusal {
-    /// What H-30 makes of a client that changed: a failed proof.
-    pub fn changed() -> ClientRefusal {
-        ClientRefusal::Failed { by_basic: false, why: Failure::Changed }
-    }
-}
-
 /// Authenticates the client. Every caller's error knows both ways to fail.
 pub fn authenticate_client<E>(ctx: &Context, request: &Request, params: &Params) -> Result<AuthenticatedClient, E>
 where
     E: From<ClientRefusal> + From<Fault>,
 {
-    let presented = presented(request, params)?;
-    let refused = |why| Err(E::from(ClientRefusal::Failed { by_basic: presented.by_basic, why }));
-    if presented.secret.is_empty() {
+    let nobody = ClientRefusal::Failed { by_basic: false, why: Failure::NoCredentials };
+    authenticate_client_if_any::<E>(ctx, request, params)?.ok_or_else(|| nobody.into())
+}
+
+/// The same where another way to be known is left: `None` if no client credentials were presented at all.
+pub fn authenticate_client_if_any<E>(ctx: &Context, request: &Request, params: &Params) -> Result<Option<AuthenticatedClient>, E>
+where
+    E: From<ClientRefusal> + From<Fault>,
+{
+    let Some(Presented { by_basic, client_id, secret }) = presented(request, params)? else { return Ok(None) };
+    let refused = |why| Err(E::from(ClientRefusal::Failed { by_basic, why }));
+    if secret.is_empty() {
         return refused(Failure::NoSecret);
     }
-    let secret = ClientSecret::presented(&presented.secret);
-    match ctx.store.read(|tx| tx.client(&presented.client_id))? {
-        None => refused(Failure::Unknown(presented.client_id)),
-        Some(client) if client.secret_hash != secret.hashed() => refused(Failure::WrongSecret(presented.client_id)),
-        Some(client) => Ok(AuthenticatedClient { client, secret }),
+    let secret = ClientSecret::presented(&secret);
+    match ctx.store.read(|rows| rows.client(&client_id))? {
+        None => refused(Failure::Unknown(client_id)),
+        Some(client) if client.secret_hash != secret.hashed() => refused(Failure::WrongSecret(client_id)),
+        Some(client) => Ok(Some(AuthenticatedClient { client, secret, by_basic })),
     }
 }
 
@@ -70,25 +81,27 @@ struct Presented {
 }
 
 /// The first mechanism with an id wins; a second one must not say otherwise.
-fn presented(request: &Request, params: &Params) -> Result<Presented, ClientRefusal> {
-    if request.query.is_some() && params.is_in_query("client_secret") {
+fn presented(request: &Request, params: &Params) -> Result<Option<Presented>, ClientRefusal> {
+    if params.is_in_query("client_secret") {
         log::warn!("id={} client_secret in the query string is discouraged: proxies log it", request.id);
     }
     let (id, secret) = (params.text("client_id"), params.text("client_secret"));
+    let unreadable = Err(ClientRefusal::Failed { by_basic: true, why: Failure::UnreadableBasic });
     match basic(&request.headers) {
         // A header that cannot be read is a failed attempt, whatever the body says (H-12).
-        Basic::Unreadable => Err(ClientRefusal::Failed { by_basic: true, why: Failure::UnreadableBasic }),
+        Basic::Unreadable => unreadable,
         Basic::Credentials { id: basic_id, secret: basic_secret } if !basic_id.trim().is_empty() => {
             let agrees = id.is_none_or(|id| id == basic_id) && secret.is_none_or(|secret| secret == basic_secret);
             if !agrees {
                 return Err(ClientRefusal::Contradictory);
             }
-            Ok(Presented { by_basic: true, client_id: basic_id, secret: basic_secret })
+            Ok(Some(Presented { by_basic: true, client_id: basic_id, secret: basic_secret }))
         }
-        Basic::Absent | Basic::Credentials { .. } => match id {
-            Some(id) => Ok(Presented { by_basic: false, client_id: id.into(), secret: secret.unwrap_or("").into() }),
-            None => Err(ClientRefusal::Failed { by_basic: false, why: Failure::NoCredentials }),
-        },
+        // One without an id leaves it to the parameters (C-CLI-01); with neither it was an attempt all the same.
+        Basic::Credentials { .. } if id.is_none() => unreadable,
+        Basic::Absent | Basic::Credentials { .. } => {
+            Ok(id.map(|id| Presented { by_basic: false, client_id: id.into(), secret: secret.unwrap_or("").into() }))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which answers a web page of another origin may read (C-COR): those a client in a browser needs, never with cookies.
 
-use crate::http::{Method, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Method, Request, Response, StatusCode};
 
 const API_METHODS: &str = "POST, PUT, DELETE, GET, PATCH, OPTIONS";
 const API_EXPOSED: &str = "Link, X-RateLimit-Reset, X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id";
@@ -31,8 +31,8 @@ pub fn preflight(request: &Request, path: &str) -> Option<Response> {
 }
 
 /// The answer, readable for the page that asked if the path is open; refusals too, since clients must read them (C-COR-02).
-pub fn allow(response: Response, request: &Request, path: &str) -> Response {
-    let Some(methods) = open_methods(path).filter(|_| request.headers.contains_key("origin")) else { return response };
+pub fn allow(response: Response, headers: &HeaderMap, path: &str) -> Response {
+    let Some(methods) = open_methods(path).filter(|_| headers.contains_key("origin")) else { return response };
     let response = response.with("access-control-allow-origin", "*").with("access-control-allow-methods", methods);
     if path.starts_with("/api/") { response.with("access-control-expose-headers", API_EXPOSED) } else { response }
 }

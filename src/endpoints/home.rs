@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::Context;
-use super::error::PageError;
-use super::session::{page, signed_in};
+use super::error::{PageError, server_error};
+use super::page::page;
+use super::session::signed_in;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::session::{Purpose, form_token};
 use crate::pages;
@@ -25,9 +26,8 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
 
 /// 200 while the database can be read.
 pub fn health(ctx: &Context, _: &Request) -> Response {
-    match ctx.store.is_readable() {
+    match ctx.store.check_readable() {
         Ok(()) => Response::json(StatusCode::OK, &json!({ "status": "ok" })),
-        Err(fault) => Response::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "the database cannot be read" }))
-            .because(fault.to_string()),
+        Err(fault) => server_error(&fault),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::accounts::account;
-use super::error::BearerError;
+use super::error::server_error;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::password::PasswordHash;
 use crate::oauth::time::Timestamp;
@@ -23,7 +23,7 @@ const DESCRIPTION: &str = "A login server that speaks Mastodon’s dialect of OA
 pub fn v2(ctx: &Context, _: &Request) -> Response {
     let contact = match contact(ctx) {
         Ok(contact) => contact,
-        Err(fault) => return BearerError::Fault(fault).into(),
+        Err(fault) => return server_error(&fault),
     };
     Response::json(
         StatusCode::OK,
@@ -52,9 +52,9 @@ pub fn v2(ctx: &Context, _: &Request) -> Response {
 
 /// `GET /api/v1/instance`, for older clients; some decode every key of it (C-RC-11).
 pub fn v1(ctx: &Context, _: &Request) -> Response {
-    let (users, contact) = match ctx.store.read(|tx| tx.count_users()).and_then(|users| Ok((users, contact(ctx)?))) {
+    let (users, contact) = match ctx.store.read(|rows| rows.count_users()).and_then(|users| Ok((users, contact(ctx)?))) {
         Ok(found) => found,
-        Err(fault) => return BearerError::Fault(fault).into(),
+        Err(fault) => return server_error(&fault),
     };
     Response::json(
         StatusCode::OK,
@@ -121,7 +121,7 @@ fn contact(ctx: &Context) -> Result<Value, Fault> {
         created_at: Timestamp(0),
         is_disabled: false,
     };
-    let first = ctx.store.read(|tx| tx.first_user())?;
+    let first = ctx.store.read(|rows| rows.first_user())?;
     Ok(Value::Object(account(ctx, &first.unwrap_or_else(nobody))))
 }
 
@@ -133,9 +133,9 @@ pub fn nodeinfo_links(ctx: &Context, _: &Request) -> Response {
 
 /// `GET /nodeinfo/2.0` (C-NOD-02). Clients pick a dialect by the software's name; megalodon looks at `upstream` (C-RC-03).
 pub fn nodeinfo(ctx: &Context, _: &Request) -> Response {
-    let users = match ctx.store.read(|tx| tx.count_users()) {
+    let users = match ctx.store.read(|rows| rows.count_users()) {
         Ok(users) => users,
-        Err(fault) => return BearerError::Fault(fault).into(),
+        Err(fault) => return server_error(&fault),
     };
     Response::json(
         StatusCode::OK,

@@ -1,11 +1,12 @@
 //! `POST /oauth/introspect` (RFC 7662) and Mastodon's `GET /oauth/token/info`: what is true of a token right now.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::Context;
 use super::accounts::actor_uri;
 use super::bearer::{any_token, look_up, presented};
-use super::client_authentication::{ClientRefusal, Failure, authenticate_client};
+use super::client_authentication::authenticate_client_if_any;
 use super::error::{BearerError, IntrospectionError, token_info_refused};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::access_token::{AccessToken, Standing};
@@ -30,27 +31,24 @@ pub fn post(ctx: &Context, request: &Request) -> Response {
     }
 }
 
-fn introspect(ctx: &Context, request: &Request) -> Result<Map<String, Value>, IntrospectionError> {
+fn introspect(ctx: &Context, request: &Request) -> Result<Introspection, IntrospectionError> {
     let params = request.params()?;
     params.check(&KNOWN)?;
     let asker = authorize(ctx, request, &params)?;
     let token = AccessToken::presented(params.text("token").ok_or(IntrospectionError::MissingToken)?);
     let found = look_up(ctx, &token)?.filter(|found| {
         let may_ask = asker.about_all || found.token.client == asker.client.id;
-        may_ask && found.token.standing(ctx.now) == Standing::Live
+        may_ask && found.standing(ctx.now) == Standing::Live
     });
     // Unknown, ended, or another's: all the same to who asks (RFC 7662 §2.2).
-    Ok(found.map_or_else(inactive, |found| active(ctx, &found)))
+    Ok(found.map_or_else(Introspection::default, |found| Introspection::of(ctx, &found)))
 }
 
 /// Client credentials, or a token of the asker's own (C-INT-02).
 fn authorize(ctx: &Context, request: &Request, params: &Params) -> Result<Asker, IntrospectionError> {
-    match authenticate_client::<IntrospectionError>(ctx, request, params) {
-        Ok(authenticated) => Ok(Asker { about_all: authenticated.client.resource_server, client: authenticated.client }),
-        Err(IntrospectionError::Client(ClientRefusal::Failed { why: Failure::NoCredentials, .. })) => {
-            authorize_by_token(ctx, request, params)
-        }
-        Err(error) => Err(error),
+    match authenticate_client_if_any::<IntrospectionError>(ctx, request, params)? {
+        Some(known) => Ok(Asker { about_all: known.client.resource_server, client: known.client }),
+        None => authorize_by_token(ctx, request, params),
     }
 }
 
@@ -59,13 +57,13 @@ fn authorize_by_token(ctx: &Context, request: &Request, params: &Params) -> Resu
         Ok(Some(own)) => own,
         Ok(None) => return Err(IntrospectionError::NoCredentials),
         Err(BearerError::Fault(fault)) => return Err(fault.into()),
-        Err(_) => return Err(IntrospectionError::Malformed("two different tokens in one request".into())),
+        Err(_) => return Err(IntrospectionError::Malformed("not one token to ask with".into())),
     };
     if params.text("token") == Some(own.reveal()) {
         return Err(IntrospectionError::InvalidToken("the token asks about itself"));
     }
     match look_up(ctx, &own)? {
-        Some(found) if found.token.standing(ctx.now) == Standing::Live => {
+        Some(found) if found.standing(ctx.now) == Standing::Live => {
             // A person's token says nothing about the app as a server (H-17).
             Ok(Asker { about_all: found.client.resource_server && found.owner.is_none(), client: found.client })
         }
@@ -73,31 +71,57 @@ fn authorize_by_token(ctx: &Context, request: &Request, params: &Params) -> Resu
     }
 }
 
-fn inactive() -> Map<String, Value> {
-    Map::from_iter([("active".to_owned(), Value::from(false))])
+/// RFC 7662 §2.2, keys in this order.
+#[derive(Serialize, Default)]
+struct Introspection {
+    active: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    token: Option<ActiveToken>,
 }
 
-/// RFC 7662 §2.2; who the person is only when there is one (H-17).
-fn active(ctx: &Context, found: &TokenOnFile) -> Map<String, Value> {
-    // `admin:*` counts only while its owner is an administrator, and an app's own token has no owner (H-21).
-    let is_admin = found.owner.as_ref().is_some_and(|owner| owner.is_admin);
-    let scopes = if is_admin { found.token.scopes.clone() } else { found.token.scopes.without_admin() };
-    let mut body = Map::new();
-    body.insert("active".into(), Value::from(true));
-    body.insert("scope".into(), Value::from(scopes.to_string()));
-    body.insert("client_id".into(), Value::from(found.client.client_id.clone()));
-    body.insert("token_type".into(), Value::from("Bearer"));
-    if let Some(at) = found.token.expires_at {
-        body.insert("exp".into(), Value::from(at.0));
+/// What is told of a live token.
+#[derive(Serialize)]
+struct ActiveToken {
+    scope: String,
+    client_id: String,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    iat: i64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    owner: Option<TokenOwner>,
+}
+
+/// Who a person's token acts for (H-17).
+#[derive(Serialize)]
+struct TokenOwner {
+    username: String,
+    sub: String,
+    user_id: String,
+    iss: String,
+}
+
+impl Introspection {
+    fn of(ctx: &Context, found: &TokenOnFile) -> Introspection {
+        // `admin:*` counts only while its owner is an administrator, and an app's own token has no owner (H-21).
+        let is_admin = found.owner.as_ref().is_some_and(|owner| owner.is_admin);
+        let scopes = if is_admin { found.token.scopes.clone() } else { found.token.scopes.without_admin() };
+        let owner = found.owner.as_ref().map(|owner| TokenOwner {
+            username: owner.username.clone(),
+            sub: actor_uri(ctx, owner),
+            user_id: owner.id.to_string(),
+            iss: ctx.origin.issuer(),
+        });
+        let token = ActiveToken {
+            scope: scopes.to_string(),
+            client_id: found.client.client_id.clone(),
+            token_type: "Bearer",
+            exp: found.token.expires_at.map(|at| at.0),
+            iat: found.token.created_at.0,
+            owner,
+        };
+        Introspection { active: true, token: Some(token) }
     }
-    body.insert("iat".into(), Value::from(found.token.created_at.0));
-    if let Some(owner) = &found.owner {
-        body.insert("username".into(), Value::from(owner.username.clone()));
-        body.insert("sub".into(), Value::from(actor_uri(ctx, owner)));
-        body.insert("user_id".into(), Value::from(owner.id.to_string()));
-        body.insert("iss".into(), Value::from(ctx.origin.issuer()));
-    }
-    body
 }
 
 /// C-TIN-01: a token about itself.

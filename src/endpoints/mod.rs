@@ -13,10 +13,12 @@ mod bearer;
 mod client_authentication;
 mod cors;
 mod error;
+mod hashing_lanes;
 mod home;
 mod instance;
 mod introspection;
 mod metadata;
+mod page;
 mod resource_owner;
 mod return_to;
 mod revocation;
@@ -29,11 +31,11 @@ pub use bearer::owner_with;
 pub use error::refuse;
 
 use crate::config::{Config, Origin};
-use crate::http::{Method, Request, Response, StatusCode};
+use crate::http::{Method, Params, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
 use crate::store::Store;
-use resource_owner::HashingLanes;
+use hashing_lanes::HashingLanes;
 
 /// An authorization server (RFC 6749 §1.1): what it knows between requests.
 pub struct AuthorizationServer {
@@ -56,8 +58,8 @@ impl AuthorizationServer {
     pub fn answer(&self, request: &Request, now: Timestamp, random: &dyn Fn() -> [u8; 32]) -> Response {
         let Some(origin) = self.config.base_url.origin(request.header("host")) else {
             // RFC 9110 §15.5.20: without a base URL only our own loopback names are ours (H-28).
-            let Request { method, path, headers, id, .. } = request;
-            let response = refuse(StatusCode::MISDIRECTED_REQUEST, method, path, headers, id);
+            let Request { path, headers, id, .. } = request;
+            let response = refuse(StatusCode::MISDIRECTED_REQUEST, path, headers, id);
             return response.because("Host is no loopback name with our port, and there is no --base-url");
         };
         let Self { config, pages, store, lanes, more } = self;
@@ -122,7 +124,7 @@ fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
         "/header.png" => &[(Get, assets::header)],
         _ if last_segment_under(path, "/api/v1/accounts/").is_some() => &[(Get, accounts::get)],
         _ if last_segment_under(path, "/oauth/authorized_applications/").is_some() => {
-            &[(Delete, authorized_applications::delete), (Post, authorized_applications::post)]
+            &[(Delete, authorized_applications::delete), (Post, authorized_applications::delete)]
         }
         _ => return None,
     })
@@ -143,7 +145,7 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
             None => error::method_not_allowed(context, request, &allowed(endpoints)),
         }
     };
-    with_common_headers(cors::allow(response, request, path), request)
+    with_common_headers(cors::allow(response, &request.headers, path))
 }
 
 /// One trailing slash is ignored (C-GEN-11).
@@ -173,15 +175,26 @@ fn allowed(endpoints: &[(Verb, Endpoint)]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a form that cannot say DELETE says it this way (C-AUT-30).
+fn says_delete(params: &Params) -> bool {
+    params.text("_method").is_some_and(|method| method.eq_ignore_ascii_case("delete"))
+}
+
 /// What stands after the prefix, if it is one segment without a format suffix (C-GEN-06): the id in the path.
 fn last_segment_under<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     routed_path(path).strip_prefix(prefix).filter(|segment| !segment.is_empty() && !segment.contains(['/', '.']))
 }
 
-/// What every answer carries, unless the endpoint said otherwise.
-fn with_common_headers(mut response: Response, request: &Request) -> Response {
+/// A row's id as we write it: digits, no zero in front.
+fn row_id(text: &str) -> Option<i64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// What every answer carries. It may be kept only where the endpoint says so. The edge adds the request's id.
+fn with_common_headers(mut response: Response) -> Response {
     if !response.headers.contains_key("cache-control") {
         response = response.with("cache-control", "private, no-store");
     }
-    response.with("vary", "Authorization, Origin").with("x-content-type-options", "nosniff").with("x-request-id", &request.id)
+    response.with("vary", "Authorization, Origin").with("x-content-type-options", "nosniff")
 }

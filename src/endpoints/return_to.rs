@@ -3,6 +3,7 @@
 use super::routed_path;
 use crate::http::location::form_encode;
 use crate::http::{Params, Request, Response, StatusCode};
+use crate::oauth::authorization_request::AuthorizationRequest;
 
 /// The pages somebody may be sent back to.
 const OWN_PAGES: [&str; 4] = ["/", "/oauth/authorize", "/oauth/authorize/native", "/oauth/authorized_applications"];
@@ -17,9 +18,11 @@ impl ReturnTo {
         ReturnTo::parse(&format!("{}{query}", routed_path(&request.path))).unwrap_or_else(ReturnTo::home)
     }
 
-    /// An authorization request with these parameters.
-    pub fn authorization(pairs: &[(&str, &str)]) -> ReturnTo {
-        ReturnTo(format!("/oauth/authorize?{}", form_encode(pairs)))
+    /// This authorization request.
+    pub fn authorization(request: &AuthorizationRequest) -> ReturnTo {
+        let values = AuthorizationRequest::PARAMETERS.into_iter().zip(request.values());
+        let set: Vec<(&str, &str)> = values.filter(|(_, value)| !value.is_empty()).collect();
+        ReturnTo(format!("/oauth/authorize?{}", form_encode(&set)))
     }
 
     fn home() -> ReturnTo {
@@ -58,11 +61,11 @@ impl ReturnTo {
 
     /// Whether it is a whole authorization request, so that the sign-in page knows it by its `client_id`.
     fn is_authorization(&self) -> bool {
-        self.parameters().is_some_and(|params| params.text("client_id").is_some())
+        self.authorization_parameters().is_some_and(|params| params.text("client_id").is_some())
     }
 
-    /// The parameters of an authorization request.
-    pub fn parameters(&self) -> Option<Params> {
+    /// The parameters of the authorization request, if it is one.
+    pub fn authorization_parameters(&self) -> Option<Params> {
         let query = self.0.strip_prefix("/oauth/authorize?")?;
         Params::read(Some(query), None, &[]).ok()
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Context;
-use super::client_authentication::{ClientRefusal, authenticate_client};
+use super::client_authentication::authenticate_client;
 use super::error::RevocationError;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::access_token::AccessToken;
@@ -23,14 +23,15 @@ pub fn post(ctx: &Context, request: &Request) -> Response {
 fn revoke(ctx: &Context, request: &Request) -> Result<(), RevocationError> {
     let params = request.params()?;
     params.check(&KNOWN)?;
-    let client = authenticate_client::<RevocationError>(ctx, request, &params)?.client;
+    let client = authenticate_client::<RevocationError>(ctx, request, &params)?;
     // The hint is not looked at: there is one kind of token, and a wrong hint must not keep it alive (RFC 7009 §2.1, C-REV-06).
     let token = AccessToken::presented(params.text("token").ok_or(RevocationError::MissingToken)?).hashed();
     let now = ctx.now;
     ctx.store.write(move |tx| {
-        if tx.still_client(&client)?.is_none() {
-            return Ok(Err(RevocationError::Client(ClientRefusal::changed())));
-        }
+        let client = match client.still(tx)? {
+            Ok(client) => client,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
         match tx.access_token(&token)? {
             None => Ok(Ok(())), // RFC 7009 §2.2: what the client wanted is so already
             Some(found) if found.token.client != client.id => Ok(Err(RevocationError::OtherClient)),

@@ -1,15 +1,17 @@
-//! Who is in the browser: the session's cookie, the cookie before there is a session, and the headers of every page.
+//! Who is in the browser: the session's cookie, and the cookie before there is a session.
 
 use super::Context;
 use crate::http::header::{Keep, cookie, set_cookie};
-use crate::http::{Request, Response, StatusCode};
+use crate::http::{Request, Response};
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::session::{ABSOLUTE_SECONDS, PreSession, SessionId};
+use crate::oauth::time::Timestamp;
 use crate::oauth::user::User;
-use crate::store::{Fault, Write};
+use crate::store::{Fault, Write, is_use_worth_noting};
 
-/// How often "last used" of a session is written, in seconds.
-const USE_NOTED_SECONDS: i64 = 3_600;
+// Cookies know no ports: on a developer's machine other programs on localhost see them too, and may have one called `session`.
+const SESSION: &str = "hallpass_session";
+const PRE_SESSION: &str = "hallpass_pre_session";
 
 /// A person whose browser has a live session.
 pub struct SignedIn {
@@ -18,15 +20,23 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// H-30: the session and the account as they are now, inside the write.
-    pub fn still(
-        tx: &Write,
-        session: &Hashed<SessionId>,
-        user: &User,
-        now: crate::oauth::time::Timestamp,
-    ) -> Result<bool, Fault> {
-        let is_live = tx.session(session)?.is_some_and(|session| session.user == user.id && session.is_live(now));
-        Ok(is_live && tx.still_user(user)?.is_some())
+    /// What can move into a write, to be proved again there.
+    pub fn proof(&self) -> ProvedSession {
+        ProvedSession { session: self.session.hashed(), user: self.user.clone() }
+    }
+}
+
+/// A session that was live, and whose it was.
+pub struct ProvedSession {
+    session: Hashed<SessionId>,
+    user: User,
+}
+
+impl ProvedSession {
+    /// H-30: the session and the account are, inside the write, what was proved outside it.
+    pub fn still(&self, tx: &Write, now: Timestamp) -> Result<bool, Fault> {
+        let is_live = tx.session(&self.session)?.is_some_and(|session| session.user == self.user.id && session.is_live(now));
+        Ok(is_live && tx.still_user(&self.user)?.is_some())
     }
 }
 
@@ -34,13 +44,13 @@ impl SignedIn {
 pub fn signed_in(ctx: &Context, request: &Request) -> Result<Option<SignedIn>, Fault> {
     let Some(session) = session_cookie(ctx, request) else { return Ok(None) };
     let hash = session.hashed();
-    let found = ctx.store.read(|tx| {
-        let Some(row) = tx.session(&hash)?.filter(|row| row.is_live(ctx.now)) else { return Ok(None) };
-        let user = tx.user(row.user)?.filter(|user| !user.is_disabled);
+    let found = ctx.store.read(|rows| {
+        let Some(row) = rows.session(&hash)?.filter(|row| row.is_live(ctx.now)) else { return Ok(None) };
+        let user = rows.user(row.user)?.filter(|user| !user.is_disabled);
         Ok(user.map(|user| (row, user)))
     })?;
     let Some((row, user)) = found else { return Ok(None) };
-    if ctx.now.since(row.last_used_at) >= USE_NOTED_SECONDS {
+    if is_use_worth_noting(Some(row.last_used_at), ctx.now) {
         let now = ctx.now;
         ctx.store.write_sometime(move |tx| tx.note_session_use(&hash, now));
     }
@@ -49,12 +59,12 @@ pub fn signed_in(ctx: &Context, request: &Request) -> Result<Option<SignedIn>, F
 
 /// The session's cookie, live or not.
 pub fn session_cookie(ctx: &Context, request: &Request) -> Option<SessionId> {
-    cookie(&request.headers, &cookie_name(ctx, "session")).map(SessionId::presented)
+    cookie(&request.headers, &cookie_name(ctx, SESSION)).map(SessionId::presented)
 }
 
 /// The cookie of a browser that has not signed in.
 pub fn pre_session_cookie(ctx: &Context, request: &Request) -> Option<PreSession> {
-    let value = cookie(&request.headers, &cookie_name(ctx, "pre_session"))?;
+    let value = cookie(&request.headers, &cookie_name(ctx, PRE_SESSION))?;
     // A value of another length was not made here, and would make a key that others may know.
     (value.len() == 43).then(|| PreSession::presented(value))
 }
@@ -62,19 +72,19 @@ pub fn pre_session_cookie(ctx: &Context, request: &Request) -> Option<PreSession
 /// The answer, and the browser signed in (C-SEC-02).
 pub fn with_session(ctx: &Context, response: Response, session: &SessionId) -> Response {
     let seconds = u32::try_from(ABSOLUTE_SECONDS).unwrap_or(u32::MAX);
-    let kept = response.with_another("set-cookie", &our_cookie(ctx, "session", session.reveal(), Keep::Seconds(seconds)));
-    kept.with_another("set-cookie", &our_cookie(ctx, "pre_session", "", Keep::Discard))
+    let kept = response.with_another("set-cookie", &our_cookie(ctx, SESSION, session.reveal(), Keep::Seconds(seconds)));
+    kept.with_another("set-cookie", &our_cookie(ctx, PRE_SESSION, "", Keep::Discard))
 }
 
 /// The answer, and the browser with a key for the forms it is shown before it signs in (H-29).
 pub fn with_pre_session(ctx: &Context, response: Response, pre_session: &PreSession) -> Response {
-    let cookie = our_cookie(ctx, "pre_session", pre_session.reveal(), Keep::ForThisBrowserSession);
+    let cookie = our_cookie(ctx, PRE_SESSION, pre_session.reveal(), Keep::ForThisBrowserSession);
     response.with_another("set-cookie", &cookie)
 }
 
 /// The answer, and the browser signed out.
 pub fn without_session(ctx: &Context, response: Response) -> Response {
-    response.with_another("set-cookie", &our_cookie(ctx, "session", "", Keep::Discard))
+    response.with_another("set-cookie", &our_cookie(ctx, SESSION, "", Keep::Discard))
 }
 
 fn our_cookie(ctx: &Context, name: &str, value: &str, keep: Keep) -> String {
@@ -84,29 +94,4 @@ fn our_cookie(ctx: &Context, name: &str, value: &str, keep: Keep) -> String {
 /// On https no other host, and no http page of ours, can set a cookie of this name (RFC 6265bis §4.1.3.2).
 fn cookie_name(ctx: &Context, name: &str) -> String {
     if ctx.origin.is_https() { format!("__Host-{name}") } else { name.to_owned() }
-}
-
-/// A page with the headers that every page has: no script, no frame, no trace of its address (C-AUT-09, C-SEC-06).
-pub fn page(status: StatusCode, html: String) -> Response {
-    page_with_policy(status, html, "'self'", "'none'")
-}
-
-/// A page whose form leads on to a client. Chromium applies `form-action` to the redirect after the POST, so what the answer
-/// may lead to must stand in it (C-RC-14): the web, and the app's own scheme.
-pub fn page_leading_to_client(html: String, scheme: Option<&str>) -> Response {
-    let app_scheme = scheme.filter(|scheme| !matches!(*scheme, "http" | "https"));
-    let targets = app_scheme.map_or("'self' http: https:".to_owned(), |scheme| format!("'self' http: https: {scheme}:"));
-    page_with_policy(StatusCode::OK, html, &targets, "'none'")
-}
-
-/// A page with its own targets for forms and its own scripts.
-pub fn page_with_policy(status: StatusCode, html: String, form_action: &str, script_src: &str) -> Response {
-    let policy = format!(
-        "default-src 'none'; script-src {script_src}; style-src 'self'; img-src 'self'; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
-    );
-    // No Cross-Origin-Opener-Policy: clients open these pages as popups and wait for the callback (C-RC-15).
-    Response::html(status, html)
-        .with("content-security-policy", &policy)
-        .with("x-frame-options", "DENY")
-        .with("referrer-policy", "no-referrer")
 }

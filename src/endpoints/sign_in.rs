@@ -3,13 +3,12 @@
 //! Before sign-in nothing is stored. Where the person goes next is a path of ours that travels in the form under the token.
 
 use super::Context;
-use super::authorization::client_of_request;
+use super::authorization::verify;
 use super::error::PageError;
+use super::page::page_leading_to_client;
 use super::resource_owner::authenticate;
 use super::return_to::ReturnTo;
-use super::session::{
-    page_leading_to_client, pre_session_cookie, session_cookie, signed_in, with_pre_session, with_session, without_session,
-};
+use super::session::{pre_session_cookie, session_cookie, signed_in, with_pre_session, with_session, without_session};
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{PreSession, Purpose, SessionId, form_token, is_form_token};
@@ -24,31 +23,37 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if signed_in(ctx, request)?.is_some() {
         return Ok(Response::redirect(StatusCode::FOUND, return_to.as_str()));
     }
-    form(ctx, request, &return_to, "", None)
+    form(ctx, request, StatusCode::OK, &return_to, "", None)
 }
 
 /// The sign-in form. A browser without a cookie gets one; one that has keeps it, so that a second tab does not end the first.
+/// If an authorization request waits behind it, that one is checked first: nobody signs in to be refused (H-07).
 fn form(
     ctx: &Context,
     request: &Request,
+    status: StatusCode,
     return_to: &ReturnTo,
     username: &str,
     notice: Option<&str>,
 ) -> Result<Response, PageError> {
+    let behind = return_to.authorization_parameters();
+    let behind = behind.as_ref().map(|params| verify(ctx, params)).transpose()?;
+    if let Some(refusal) = behind.as_ref().and_then(|verified| verified.terms.as_ref().err()) {
+        return Err(refusal.clone().into());
+    }
+    let scheme = behind.as_ref().and_then(|verified| verified.redirection.uri().scheme());
     let (pre_session, is_new) = match pre_session_cookie(ctx, request) {
         Some(pre_session) => (pre_session, false),
         None => (PreSession::from_random((ctx.random)()), true),
     };
-    let request_behind = return_to.parameters().map(|params| client_of_request(ctx, &params)).transpose()?.flatten();
-    let (app, scheme) = request_behind.map_or((None, None), |(client, scheme)| (Some(client.name), scheme));
     let page = pages::SignIn {
-        app: app.as_deref(),
+        app: behind.as_ref().map(|verified| verified.client.name.as_str()),
         username,
         notice,
         return_to: return_to.as_str(),
         authenticity_token: form_token(&pre_session, Purpose::SignIn, &[return_to.as_str()]),
     };
-    let response = page_leading_to_client(ctx.pages.render(&page), scheme.as_deref());
+    let response = page_leading_to_client(status, ctx.pages.render(&page), scheme.as_deref());
     Ok(if is_new { with_pre_session(ctx, response, &pre_session) } else { response })
 }
 
@@ -63,19 +68,20 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let token = params.text("authenticity_token");
     let is_shown_here = pre_session_cookie(ctx, request)
         .is_some_and(|browser| is_form_token(token, &browser, Purpose::SignIn, &[return_to.as_str()]));
+    // What was typed as a name is kept and the form offered again.
+    let again = |notice: &str, reason: String| {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let page = form(ctx, request, status, &return_to, login.unwrap_or(""), Some(notice));
+        page.map(|page| page.because(reason))
+    };
     if !is_shown_here {
-        // The name is kept and the form offered again: somebody may have left it open for a week.
-        let notice = "This form had expired. Please sign in once more.";
-        let page = form(ctx, request, &return_to, login.unwrap_or(""), Some(notice))?;
-        return Ok(unprocessable(page).because(PageError::FormToken.to_string()));
+        return again("This page was open for too long. Please sign in again.", PageError::FormToken.to_string());
     }
     let owner = match authenticate(ctx, login, params.verbatim("user[password]"))? {
         Ok(owner) => owner,
+        // One message, whatever it was.
         Err(refusal) => {
-            // One message, whatever it was.
-            let notice = "That did not work. Check the name and the password, and try again.";
-            let page = form(ctx, request, &return_to, login.unwrap_or(""), Some(notice))?;
-            return Ok(unprocessable(page).because(refusal.to_string()));
+            return again("That did not work. Check the name and the password, and try again.", refusal.to_string());
         }
     };
 
@@ -83,29 +89,20 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let session = SessionId::from_random((ctx.random)());
     let before = session_cookie(ctx, request).map(|session| session.hashed());
     let (hash, now) = (session.hashed(), ctx.now);
-    let is_kept = ctx.store.write(move |tx| {
-        if tx.still_user(&owner.user)?.is_none() {
-            return Ok(false);
-        }
-        if let Some(better) = &owner.better_hash {
-            tx.set_password_hash(owner.user.id, better)?;
+    let kept = ctx.store.write(move |tx| {
+        if let Err(refusal) = owner.still(tx)? {
+            return Ok(Err(refusal));
         }
         if let Some(before) = &before {
             tx.end_session(before)?;
         }
         tx.add_session(&hash, owner.user.id, now)?;
-        Ok(true)
+        Ok(Ok(()))
     })?;
-    if !is_kept {
-        return Ok(unprocessable(form(ctx, request, &return_to, "", Some("Please sign in once more."))?));
+    match kept {
+        Ok(()) => Ok(with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()), &session)),
+        Err(refusal) => again("Your account was just changed. Please sign in again.", refusal.to_string()),
     }
-    let response = Response::redirect(StatusCode::SEE_OTHER, return_to.as_str());
-    Ok(with_session(ctx, response, &session))
-}
-
-fn unprocessable(mut page: Response) -> Response {
-    page.status = StatusCode::UNPROCESSABLE_ENTITY;
-    page
 }
 
 /// Ends the session of this browser; also "use another account", which comes back to the same request.
@@ -117,7 +114,11 @@ fn end(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let params = request.params()?;
     let return_to = ReturnTo::of_form(&params);
     let response = Response::redirect(StatusCode::SEE_OTHER, return_to.as_str());
-    let Some(person) = signed_in(ctx, request)? else { return Ok(without_session(ctx, response)) };
+    let Some(person) = signed_in(ctx, request)? else {
+        // A page elsewhere can send this without the cookie, but may not take it away; one that is dead goes.
+        let is_dead = session_cookie(ctx, request).is_some();
+        return Ok(if is_dead { without_session(ctx, response) } else { response });
+    };
     if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::SignOut, &[return_to.as_str()]) {
         return Err(PageError::FormToken);
     }

@@ -258,8 +258,8 @@ impl Edge {
 
     fn refuse(&self, request: &Request, refusal: Refusal) -> Response {
         let Refusal { status, reason } = refusal;
-        let Request { method, path, headers, id, .. } = request;
-        let shape = || self.application.refuse(status, method, path, headers, id);
+        let Request { path, headers, id, .. } = request;
+        let shape = || self.application.refuse(status, path, headers, id);
         // A panic may be what is being answered, and one here would cost the client its answer.
         let mut response = catch_unwind(AssertUnwindSafe(shape)).unwrap_or_else(|_| Response::empty(status));
         if status == StatusCode::SERVICE_UNAVAILABLE && !response.headers.contains_key(header::RETRY_AFTER) {

@@ -113,10 +113,15 @@ impl fmt::Display for RequestLine<'_> {
         let status = self.response.status.as_u16();
         write!(f, " method={method} path={path} status={status} ms={:.1}", self.took.as_secs_f64() * 1000.0)?;
         match &self.response.reason {
-            Some(reason) => write!(f, " reason={}", Quoted(reason)),
+            Some(reason) => write!(f, " reason={}", Quoted(beginning(reason))),
             None => Ok(()),
         }
     }
+}
+
+/// As much of a reason as fits a line that people read.
+fn beginning(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(512)]
 }
 
 /// A value: bare where nothing in it could be misread, else quoted.

@@ -22,7 +22,7 @@ mod workers;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::http::{HeaderMap, Method, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Request, Response, StatusCode};
 
 pub use edge::serve;
 pub use listen::{ListenAddress, Listener};
@@ -36,7 +36,7 @@ pub trait Application: Send + Sync + 'static {
 
     /// The edge could not take the request, or got no answer in time: 400, 408, 413, 414, 417, 500, 503. `path` is
     /// what is known of it, maybe nothing. Called on an I/O thread: it must not block.
-    fn refuse(&self, status: StatusCode, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Response;
+    fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response;
 }
 
 /// How the server runs.

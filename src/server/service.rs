@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Application;
 use crate::endpoints::{self, AuthorizationServer};
-use crate::http::{HeaderMap, Method, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
 impl Application for AuthorizationServer {
@@ -12,8 +12,8 @@ impl Application for AuthorizationServer {
         AuthorizationServer::answer(self, request, now(), &random)
     }
 
-    fn refuse(&self, status: StatusCode, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
-        endpoints::refuse(status, method, path, headers, request_id)
+    fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
+        endpoints::refuse(status, path, headers, request_id)
     }
 }
 

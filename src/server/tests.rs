@@ -34,7 +34,7 @@ impl Application for Gate {
         Response::empty(StatusCode::OK).with_body(b"fine".to_vec())
     }
 
-    fn refuse(&self, status: StatusCode, _: &Method, path: &str, _: &HeaderMap, _: &str) -> Response {
+    fn refuse(&self, status: StatusCode, path: &str, _: &HeaderMap, _: &str) -> Response {
         assert_ne!(path, "/refuse-badly", "on purpose");
         Response::empty(status).with_body(b"refused".to_vec())
     }

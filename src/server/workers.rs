@@ -166,7 +166,7 @@ mod tests {
             Response::empty(StatusCode::OK)
         }
 
-        fn refuse(&self, status: StatusCode, _: &Method, _: &str, _: &HeaderMap, _: &str) -> Response {
+        fn refuse(&self, status: StatusCode, _: &str, _: &HeaderMap, _: &str) -> Response {
             Response::empty(status)
         }
     }

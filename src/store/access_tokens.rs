@@ -3,15 +3,12 @@
 use super::clients::{CLIENT_COLUMNS, client_of};
 use super::users::{USER_COLUMNS, user_of};
 use super::{Fault, Read, Write, optional};
-use crate::oauth::access_token::{AccessToken, IssuedToken, LIVE_TOKENS_PER_OWNER, Nonce};
+use crate::oauth::access_token::{AccessToken, IssuedToken, LIVE_TOKENS_PER_OWNER, Nonce, Standing};
 use crate::oauth::client::{Client, ClientSecret};
 use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::time::Timestamp;
 use crate::oauth::user::User;
-
-/// "Last used" is told to the hour.
-const USE_NOTED_SECONDS: i64 = 3_600;
 
 /// A token with the app it was issued to and the person it acts for.
 pub struct TokenOnFile {
@@ -19,20 +16,26 @@ pub struct TokenOnFile {
     pub client: Client,
     /// `None` for an app's own token.
     pub owner: Option<User>,
-    last_used_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A token to be given to an authenticated client.
-pub struct NewToken {
-    pub client: Client,
+pub struct NewToken<'w> {
+    pub client: &'w Client,
     /// As presented, just now: it makes the token (contract H-10).
-    pub client_secret: ClientSecret,
+    pub client_secret: &'w ClientSecret,
     pub user: Option<i64>,
-    pub scopes: ScopeSet,
+    pub scopes: &'w ScopeSet,
     /// For a token that has to be made.
     pub nonce: Nonce,
     pub expires_at: Option<Timestamp>,
     pub now: Timestamp,
+}
+
+/// A token as it is told to its client.
+pub struct GivenToken {
+    pub access_token: AccessToken,
+    pub issued: IssuedToken,
 }
 
 /// What a person sees of an app that may act for them.
@@ -42,15 +45,19 @@ pub struct AuthorizedApplication {
     pub name: String,
     pub website: Option<String>,
     pub scopes: ScopeSet,
-    /// When the oldest live token was issued.
+    /// When the oldest of what it holds was given.
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
 }
 
 impl TokenOnFile {
-    /// Whether this use is worth noting: the last noted one is an hour ago.
-    pub fn is_use_worth_noting(&self, now: Timestamp) -> bool {
-        self.last_used_at.is_none_or(|at| now.since(at) >= USE_NOTED_SECONDS)
+    /// How it stands. An account or app that ends takes its tokens along in the same transaction (H-26); should a row have been
+    /// changed by hand, the token is as dead.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        if self.client.deleted_at.is_some() || self.owner.as_ref().is_some_and(|owner| owner.is_disabled) {
+            return Standing::Revoked;
+        }
+        self.token.standing(now)
     }
 }
 
@@ -67,7 +74,7 @@ impl Read<'_> {
             let user: Option<i64> = row.get(1)?;
             let client = client_of(row, 7)?;
             let owner = user.map(|_| user_of(row, 17)).transpose()?;
-            let mut token = IssuedToken {
+            let token = IssuedToken {
                 hash: *hash,
                 client: row.get(0)?,
                 user,
@@ -76,10 +83,6 @@ impl Read<'_> {
                 expires_at: row.get(4)?,
                 revoked_at: row.get(5)?,
             };
-            // Both end their tokens in the same transaction (H-26). Should a row have been changed by hand, the token is as dead.
-            if client.deleted_at.is_some() || owner.as_ref().is_some_and(|owner| owner.is_disabled) {
-                token.revoked_at = token.revoked_at.or(Some(token.created_at));
-            }
             Ok(TokenOnFile { token, client, owner, last_used_at: row.get(6)? })
         }))?)
     }
@@ -99,12 +102,17 @@ impl Read<'_> {
         Ok(false)
     }
 
-    /// The apps that hold a live token of this person, the newest authorization first (C-AAP-02).
+    /// The apps that may act for this person, or are about to, with a code on its way; the newest authorization first (C-AAP-02).
     pub fn authorized_applications(&self, user: i64, now: Timestamp) -> Result<Vec<AuthorizedApplication>, Fault> {
-        let sql = "SELECT c.id, c.name, c.website, group_concat(t.scopes, ' '), min(t.created_at), max(t.last_used_at)
-                   FROM access_tokens t JOIN clients c ON c.id = t.client
-                   WHERE t.user = ?1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?2) AND c.deleted_at IS NULL
-                   GROUP BY c.id ORDER BY min(t.created_at) DESC, c.id DESC";
+        let sql = "SELECT c.id, c.name, c.website, group_concat(g.scopes, ' '), min(g.created_at), max(g.last_used_at)
+                   FROM (SELECT client, scopes, created_at, last_used_at FROM access_tokens
+                         WHERE user = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+                         UNION ALL
+                         SELECT client, scopes, created_at, NULL FROM authorization_codes
+                         WHERE user = ?1 AND redeemed_at IS NULL AND revoked_at IS NULL AND expires_at > ?2) g
+                   JOIN clients c ON c.id = g.client
+                   WHERE c.deleted_at IS NULL
+                   GROUP BY c.id ORDER BY min(g.created_at) DESC, c.id DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
         let applications = statement.query_map(rusqlite::params![user, now], |row| {
             Ok(AuthorizedApplication {
@@ -122,16 +130,16 @@ impl Read<'_> {
 
 impl Write<'_> {
     /// Gives the newest live token with the same app, owner and set of scopes again (C-REU-01, C-REU-02), or issues one.
-    pub fn access_token_for(&self, new: &NewToken) -> Result<(AccessToken, IssuedToken), Fault> {
+    pub fn access_token_for(&self, new: &NewToken) -> Result<GivenToken, Fault> {
         if let Some(again) = self.token_to_give_again(new)? {
             let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
-            self.connection.prepare_cached(sql)?.execute([again.1.hash])?;
+            self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
             return Ok(again);
         }
         self.keep_below_limit(new)?;
-        let token = AccessToken::derived(&new.client_secret, &new.nonce);
+        let access_token = AccessToken::derived(new.client_secret, &new.nonce);
         let issued = IssuedToken {
-            hash: token.hashed(),
+            hash: access_token.hashed(),
             client: new.client.id,
             user: new.user,
             scopes: new.scopes.clone(),
@@ -140,11 +148,11 @@ impl Write<'_> {
             revoked_at: None,
         };
         self.add_access_token(&issued, Some(&new.nonce))?;
-        Ok((token, issued))
+        Ok(GivenToken { access_token, issued })
     }
 
     /// The stored hash decides: a token made with an older secret, or not made of a secret at all, is passed over (H-10).
-    fn token_to_give_again(&self, new: &NewToken) -> Result<Option<(AccessToken, IssuedToken)>, Fault> {
+    fn token_to_give_again(&self, new: &NewToken) -> Result<Option<GivenToken>, Fault> {
         let sql = "SELECT hash, nonce, scopes, created_at, expires_at FROM access_tokens
                    WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)
                    ORDER BY created_at DESC";
@@ -160,18 +168,23 @@ impl Write<'_> {
                 expires_at: row.get(4)?,
                 revoked_at: None,
             };
-            if issued.scopes.is_same_set_as(&new.scopes) {
-                let token = AccessToken::derived(&new.client_secret, &row.get(1)?);
-                if token.hashed() == issued.hash {
-                    return Ok(Some((token, issued)));
+            if issued.scopes.is_same_set_as(new.scopes) {
+                let access_token = AccessToken::derived(new.client_secret, &row.get(1)?);
+                if access_token.hashed() == issued.hash {
+                    return Ok(Some(GivenToken { access_token, issued }));
                 }
             }
         }
         Ok(None)
     }
 
-    /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22).
+    /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22). Those that have
+    /// expired are marked as ended first, so that nothing here ever looks at many rows.
     fn keep_below_limit(&self, new: &NewToken) -> Result<(), Fault> {
+        let sql = "UPDATE access_tokens SET revoked_at = expires_at WHERE hash IN (
+                       SELECT hash FROM access_tokens
+                       WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND expires_at <= ?3 ORDER BY created_at LIMIT 100)";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![new.client.id, new.user, new.now])?;
         let sql = "SELECT count(*) FROM access_tokens
                    WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
         let parameters = rusqlite::params![new.client.id, new.user, new.now];

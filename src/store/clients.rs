@@ -42,16 +42,16 @@ impl Read<'_> {
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(optional(statement.query_row([id], |row| client_of(row, 0)))?)
     }
+}
 
+impl Write<'_> {
     /// What was proved of this client outside the write, proved again inside it: it is there and its secret is the same
     /// (contract H-30). Gives the row as it is now.
     pub fn still_client(&self, client: &Client) -> Result<Option<Client>, Fault> {
         let now = self.client(&client.client_id)?;
         Ok(now.filter(|now| now.id == client.id && now.secret_hash == client.secret_hash))
     }
-}
 
-impl Write<'_> {
     /// Registers an app.
     pub fn add_client(
         &self,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::ErrorCode;
 
-/// A fault of ours. The cause is for the log; the caller is told 503 or 500.
+/// A fault of ours. The cause, which is displayed, is for the log; the caller is told 503 or 500.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It may work again without a change of ours: locked, full, unreadable, too much to do (503).
@@ -17,7 +17,7 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         use ErrorCode::*;
 
-        let cause = error.to_string();
+        let cause = format!("the database: {error}");
         match error.sqlite_error_code() {
             Some(
                 DatabaseBusy
@@ -42,8 +42,7 @@ impl From<rusqlite::Error> for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
-            Fault::Bug(cause) => write!(f, "a bug in the storage: {cause}"),
+            Fault::Unavailable(cause) | Fault::Bug(cause) => f.write_str(cause),
         }
     }
 }

@@ -23,12 +23,14 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-pub use access_tokens::{NewToken, TokenOnFile};
+pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
 pub use authorization_codes::NewCode;
 pub use fault::Fault;
 pub use open::{OpenError, Role};
 pub use users::AddUserRefusal;
 use writer::Writer;
+
+use crate::oauth::time::Timestamp;
 
 /// The open database.
 pub struct Store {
@@ -91,9 +93,9 @@ impl Store {
         self.writer.write_sometime(closure);
     }
 
-    /// Whether the database can be read.
-    pub fn is_readable(&self) -> Result<(), Fault> {
-        self.read(|tx| tx.setting("host")).map(|_| ())
+    /// A fault if the database cannot be read.
+    pub fn check_readable(&self) -> Result<(), Fault> {
+        self.read(|rows| rows.setting("host")).map(|_| ())
     }
 }
 
@@ -111,6 +113,11 @@ impl Write<'_> {
         self.connection.prepare_cached(sql)?.execute([name, value])?;
         Ok(())
     }
+}
+
+/// Whether a use is worth noting: "last used" is told to the hour.
+pub fn is_use_worth_noting(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| now.since(last) >= 3_600)
 }
 
 /// `None` for no row.

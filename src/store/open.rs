@@ -121,7 +121,7 @@ fn ensure_schema(connection: &mut Connection) -> Result<(), OpenError> {
         (0, 0) if tables == 0 => tx.execute_batch(SCHEMA)?,
         (APPLICATION_ID, SCHEMA_VERSION) => {}
         (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => return Err(OpenError::Newer(newer)),
-        (APPLICATION_ID, other) => return Err(OpenError::Foreign(format!("schema {other} never was"))),
+        (APPLICATION_ID, other) => return Err(OpenError::Foreign(format!("schema {other} is unknown"))),
         (other, _) => return Err(OpenError::Foreign(format!("application_id {other}, {tables} tables and indexes"))),
     }
     Ok(tx.commit()?)
@@ -129,7 +129,9 @@ fn ensure_schema(connection: &mut Connection) -> Result<(), OpenError> {
 
 /// Holds `FILE.lock` until it is dropped.
 fn lock(path: &Path) -> Result<fs::File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
+    // By whatever link the file is reached, it has one lock.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.into_os_string();
     name.push(".lock");
     let file = private(Path::new(&name)).map_err(|error| OpenError::Cannot(format!("its lock file: {error}")))?;
     match file.try_lock() {

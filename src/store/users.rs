@@ -31,8 +31,10 @@ pub enum AddUserRefusal {
     /// An account has, or once had, this name (H-27).
     NameTaken,
     EmailTaken,
-    /// The address reads as the handle of another account, or that account's address as this name (H-27).
-    ReadsAsHandle(String),
+    /// The address reads as the handle of another account, this one (H-27).
+    EmailReadsAsHandle(String),
+    /// The name reads, as a handle, like the address of another account, this one (H-27).
+    NameReadsAsEmail(String),
 }
 
 impl Read<'_> {
@@ -58,15 +60,6 @@ impl Read<'_> {
         Ok(optional(statement.query_row([value], |row| user_of(row, 0)))?)
     }
 
-    /// What was proved of this account outside the write, proved again inside it: it may sign in, with the same password and no
-    /// more factors than before (contract H-30). Gives the row as it is now.
-    pub fn still_user(&self, user: &User) -> Result<Option<User>, Fault> {
-        let is_as_proved = |now: &User| {
-            !now.is_disabled && now.password_hash == user.password_hash && now.has_second_factor == user.has_second_factor
-        };
-        Ok(self.user(user.id)?.filter(is_as_proved))
-    }
-
     /// The oldest account that can sign in.
     pub fn first_user(&self) -> Result<Option<User>, Fault> {
         let sql = format!(
@@ -84,6 +77,15 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// What was proved of this account outside the write, proved again inside it: it may sign in, with the same password and no
+    /// more factors than before (contract H-30). Gives the row as it is now.
+    pub fn still_user(&self, user: &User) -> Result<Option<User>, Fault> {
+        let is_as_proved = |now: &User| {
+            !now.is_disabled && now.password_hash == user.password_hash && now.has_second_factor == user.has_second_factor
+        };
+        Ok(self.user(user.id)?.filter(is_as_proved))
+    }
+
     /// Adds an account and gives its row id. `own_host` is the server's, as far as it is known.
     pub fn add_user(
         &self,
@@ -104,12 +106,12 @@ impl Write<'_> {
             if let Some(handle) = email.handle_at(host).filter(|handle| !handle.eq_ignore_ascii_case(username.as_str()))
                 && exists("SELECT 1 FROM usernames WHERE username = ?1", handle)?
             {
-                return Ok(Err(AddUserRefusal::ReadsAsHandle(handle.to_owned())));
+                return Ok(Err(AddUserRefusal::EmailReadsAsHandle(handle.to_owned())));
             }
             let as_address = format!("{}@{host}", username.as_str()).to_lowercase();
             if as_address != email.as_str() && exists("SELECT 1 FROM users WHERE email = ?1 AND deleted_at IS NULL", &as_address)?
             {
-                return Ok(Err(AddUserRefusal::ReadsAsHandle(username.as_str().to_owned())));
+                return Ok(Err(AddUserRefusal::NameReadsAsEmail(as_address)));
             }
         }
         let sql = "INSERT INTO users (username, email, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)";

@@ -428,8 +428,17 @@ fn approval_without_a_click_also_follows_a_sign_in() {
 fn only_https_is_approved_without_a_click() {
     // H-06, C-AUT-06
     let server = Server::start();
-    let uris =
-        ["http://app.example/cb", "http://127.0.0.1/cb", "http://localhost:3000/cb", "myapp://cb", "com.example.app:/cb", OOB];
+    let uris = [
+        "http://app.example/cb",
+        "http://127.0.0.1/cb",
+        "http://localhost:3000/cb",
+        "https://127.0.0.1/cb", // any program may be listening there, with a certificate or without
+        "https://[::1]:5000/cb",
+        "https://localhost/cb",
+        "myapp://cb",
+        "com.example.app:/cb",
+        OOB,
+    ];
     let app = server.register(&format!("{CALLBACK} {}", uris.join(" ")), "read");
     server.password_token(&app, "read");
     let mut browser = alice(&server);

@@ -374,3 +374,55 @@ fn at_the_exchange_too_the_port_of_a_loopback_literal_does_not_matter() {
     invalid_grant(server.exchange(&app, &code, "http://localhost:2/cb", &[]));
     server.exchange(&app, &code, "http://localhost:1/cb", &[]).expect(200);
 }
+
+#[test]
+fn a_replay_after_a_day_ends_nothing() {
+    // H-01: a browser that restores an old tab sends its callback once more
+    let server = Server::start();
+    let app = server.register("https://app.example/cb", "read");
+    let code = Browser::new(&server).code(&app, "https://app.example/cb", &[]);
+    let token = Token::of(server.exchange(&app, &code, "https://app.example/cb", &[]));
+    server.sql("UPDATE authorization_codes SET expires_at = unixepoch() - 86400, redeemed_at = redeemed_at - 87000");
+    server.exchange(&app, &code, "https://app.example/cb", &[]).expect_error(400, "invalid_grant", D_GRANT);
+    server.whoami(&token.access_token).expect(200);
+    server.sql("UPDATE authorization_codes SET expires_at = expires_at + 3600");
+    server.exchange(&app, &code, "https://app.example/cb", &[]).expect_error(400, "invalid_grant", D_GRANT);
+    assert_eq!(server.whoami(&token.access_token).status, 401, "within the day it ends");
+}
+
+#[test]
+fn a_redeemed_code_is_remembered_for_a_day_and_then_swept() {
+    // H-01
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let mut browser = Browser::new(&server);
+    let code = browser.code(&app, CB, &[]);
+    let token = Token::of(server.exchange(&app, &code, CB, &[])).access_token;
+    let hash = Sha256::digest(code.as_bytes()).to_vec();
+    let age = |hours: i64| {
+        let sql = "UPDATE authorization_codes SET created_at = created_at - ?2, expires_at = expires_at - ?2, \
+                   redeemed_at = redeemed_at - ?2 WHERE hash = ?1";
+        server.database().execute(sql, params![hash, hours * 3600]).unwrap()
+    };
+    age(23);
+    browser.code(&app, CB, &[]); // a new code sweeps
+    invalid_grant(server.exchange(&app, &code, CB, &[]));
+    assert!(is_revoked(&server, &token));
+    age(2);
+    browser.code(&app, CB, &[]);
+    assert_eq!(age(0), 0, "the row is gone");
+    invalid_grant(server.exchange(&app, &code, CB, &[]));
+}
+
+#[test]
+fn state_does_not_come_back_where_the_redirect_uri_or_the_verifier_is_missing() {
+    // C-TOK-04
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let code = challenged_code(&mut Browser::new(&server), &app, VERIFIER);
+    for (verifier, lacking) in [("", "code_verifier"), (VERIFIER, "redirect_uri")] {
+        let answer = server.exchange(&app, &code, "", &[("code_verifier", verifier), ("state", "s")]);
+        let answer = answer.expect_error(400, "invalid_request", &missing(lacking));
+        assert_eq!(answer.json().get("state"), None);
+    }
+}

@@ -209,3 +209,47 @@ fn letting_an_app_go_needs_the_session_and_its_form() {
     alice.submit(&form).expect(303);
     expect_revoked(&server, &token);
 }
+
+#[test]
+fn an_app_with_a_code_on_its_way_is_on_the_list_already() {
+    // C-AAP-02, C-COD-07: regret right after Allow must have somewhere to go
+    let server = Server::start();
+    let app = server.register_as("Just allowed", "myapp://cb", "read");
+    let mut browser = Browser::new(&server);
+    let code = browser.code(&app, "myapp://cb", &[("scope", "read")]);
+    let list = browser.get("/oauth/authorized_applications").expect(200);
+    assert!(list.text().contains("Just allowed"));
+    let revoke = list.forms().into_iter().find(Form::denies).expect("a form to revoke");
+    browser.submit(&revoke).expect(303);
+    server.exchange(&app, &code, "myapp://cb", &[]).expect_error(400, "invalid_grant", say::D_GRANT);
+}
+
+#[test]
+fn an_app_whose_tokens_have_expired_is_not_listed_and_asks_again() {
+    // C-AAP-02, C-AUT-06, H-25
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read");
+    let mut alice = signed_in(&server, "alice");
+    token_of(&mut alice, &app, "read");
+    let target = format!(
+        "/oauth/authorize?{}",
+        form_encode(&[("response_type", "code"), ("client_id", &app.client_id), ("redirect_uri", CALLBACK), ("scope", "read")])
+    );
+    assert_eq!(listed(&alice).len(), 1);
+    alice.get(&target).expect(302);
+    server.sql("UPDATE access_tokens SET expires_at = unixepoch() - 1");
+    assert_eq!(listed(&alice).len(), 0);
+    alice.get(&target).expect(200);
+}
+
+#[test]
+fn a_deleted_app_is_not_listed() {
+    // C-AAP-02, H-26
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read");
+    let mut alice = signed_in(&server, "alice");
+    token_of(&mut alice, &app, "read");
+    assert_eq!(listed(&alice).len(), 1);
+    server.sql("UPDATE clients SET deleted_at = unixepoch()");
+    assert_eq!(listed(&alice).len(), 0);
+}

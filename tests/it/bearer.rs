@@ -168,6 +168,22 @@ fn a_session_cookie_is_no_token() {
     for path in [USER, USERINFO, "/api/v1/apps/verify_credentials"] {
         no_token(browser.get(path));
     }
-    let session = browser.cookies.iter().find(|(name, _)| name == "session").expect("a session").1.clone();
+    let session = browser.cookies.iter().find(|(name, _)| name == "hallpass_session").expect("a session").1.clone();
     bad_token(server.get(USER).bearer(&session).send(), T_UNKNOWN);
+}
+
+#[test]
+fn a_token_parameter_sent_twice_with_different_tokens_is_refused() {
+    // H-19, RFC 6750 §2
+    let server = Server::start();
+    let app = server.register(CB, "read profile");
+    let [token, other] = ["profile", "read profile"].map(|scope| server.password_token(&app, scope).access_token);
+    for name in ["access_token", "bearer_token"] {
+        for (first, second) in [(&token, &other), (&other, &token), (&token, &"unknown".to_string())] {
+            let (first, second) = ((name, first.as_str()), (name, second.as_str()));
+            server.get(USERINFO).query(&[first, second]).send().expect(400);
+            server.post(USERINFO).form(&[first, second]).send().expect(400);
+            server.post(USERINFO).query(&[first]).form(&[second]).send().expect(400);
+        }
+    }
 }

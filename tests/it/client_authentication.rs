@@ -51,7 +51,12 @@ fn a_basic_header_without_an_id_leaves_it_to_the_parameters() {
     let server = Server::start();
     let app = server.register(CB, "read");
     ask(&server, &[("client_id", &app.client_id), ("client_secret", &app.client_secret)]).basic("", "").send().expect(200);
-    ask(&server, &[]).basic("", "").send().expect_error(401, "invalid_client", D_CLIENT);
+    // with neither it was an attempt by Basic all the same (H-11)
+    for path in ["/oauth/token", "/oauth/introspect"] {
+        let request = server.post(path).form(&[("grant_type", "client_credentials"), ("token", "x")]).basic("", "");
+        let answer = request.send().expect_error(401, "invalid_client", D_CLIENT);
+        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"hallpass\""), "{path}");
+    }
 }
 
 #[test]
@@ -202,4 +207,16 @@ fn a_secret_in_the_query_works_is_discouraged_in_the_log_and_is_not_in_it() {
     ask(&server, &[]).query(&[("client_id", &client_id), ("client_secret", &client_secret)]).send().expect(200);
     server.await_log("discouraged");
     assert!(!server.log().contains(&client_secret), "{}", server.log());
+}
+
+#[test]
+fn a_basic_header_with_a_blank_id_leaves_it_to_the_parameters_too() {
+    // C-CLI-01: the first that is not blank
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let credentials = [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.as_str())];
+    for blank in [" ", "+", "%09"] {
+        ask(&server, &credentials).basic(blank, "x").send().expect(200);
+        ask(&server, &[]).basic(blank, "x").send().expect_error(401, "invalid_client", D_CLIENT);
+    }
 }

@@ -341,7 +341,7 @@ fn every_answer_has_a_request_id_that_the_log_knows() {
 fn the_log_has_a_line_for_a_request_and_no_secret_in_it() {
     // C-SEC-01
     let server = start();
-    let request = server.post("/oauth/token?client_secret=in-the-query").header("Cookie", "session=in-a-cookie");
+    let request = server.post("/oauth/token?client_secret=in-the-query").header("Cookie", "hallpass_session=in-a-cookie");
     request.bearer("in-a-header").form(&[("grant_type", "nope"), ("password", "in-the-body")]).send().expect(400);
     server.await_log("method=POST path=/oauth/token status=400");
     let log = server.log();

@@ -269,3 +269,28 @@ fn a_user_id_outlives_a_change_of_name() {
     }
     assert_eq!(ids.len(), 1);
 }
+
+#[test]
+fn who_asks_with_two_different_tokens_is_refused() {
+    // H-19, C-INT-02
+    let server = Server::start();
+    let app = server.register(CB, "read write");
+    let [asking, asked] = ["read", "write"].map(|scope| server.app_token(&app, scope).access_token);
+    let ask = |more: &[(&str, &str)]| {
+        server.post("/oauth/introspect").bearer(&asking).form(&[&[("token", asked.as_str())], more].concat()).send()
+    };
+    assert_eq!(ask(&[("access_token", &asking)]).expect(200).json()["active"], true);
+    ask(&[("access_token", "another")]).expect_error(400, "invalid_request", D_REQ);
+    ask(&[("bearer_token", &asked)]).expect_error(400, "invalid_request", D_REQ);
+}
+
+#[test]
+fn token_info_of_two_different_tokens_is_refused() {
+    // H-19
+    let server = Server::start();
+    let app = server.register(CB, "read write");
+    let [token, other] = ["read", "write"].map(|scope| server.app_token(&app, scope).access_token);
+    let ask = |second: &str| server.get("/oauth/token/info").bearer(&token).query(&[("access_token", second)]).send();
+    ask(&token).expect(200);
+    ask(&other).expect_error(400, "invalid_request", D_REQ);
+}

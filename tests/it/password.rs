@@ -1,6 +1,9 @@
 //! The password grant, which Mastodon no longer has: who a username names, whom it refuses, how it is switched off.
 //! Contract: section 8.5 (C-PWD), H-14, H-27.
 
+use std::time::Instant;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use serde_json::json;
 
 use crate::support::say::*;
@@ -190,4 +193,49 @@ fn one_app_can_be_kept_from_the_password_grant() {
     }
     server.app_token(&app, "read");
     log_in(&server, &other, "alice", PASSWORD).expect(200);
+}
+
+#[test]
+fn an_unknown_account_takes_as_long_as_a_wrong_password() {
+    // C-PWD-09
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let least = |username: &str| {
+        let attempts = (0..5).map(|_| {
+            let start = Instant::now();
+            invalid_grant(log_in(&server, &app, username, "wrong"));
+            start.elapsed()
+        });
+        attempts.min().unwrap()
+    };
+    let (known, unknown) = (least("alice"), least("nobody"));
+    // without a hash it would be a tenth
+    assert!(unknown * 2 > known, "{unknown:?} and {known:?}");
+}
+
+#[test]
+fn a_weaker_hash_is_replaced_by_todays_when_its_password_is_proved() {
+    // RFC 9106 §4: what was enough once is not for ever
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", PASSWORD);
+    let app = server.register(CB, "read");
+    let stored = |name: &str| -> String {
+        let sql = "SELECT password_hash FROM users WHERE username = ?1";
+        server.database().query_row(sql, [name], |row| row.get(0)).unwrap()
+    };
+    let salts = [("alice", Params::new(4096, 2, 1, None)), ("bob", Params::new(19456, 1, 1, None))].map(|(name, weaker)| {
+        let weaker = Argon2::new(Algorithm::Argon2id, Version::V0x13, weaker.unwrap());
+        let weak = weaker.hash_password_with_salt(PASSWORD.as_bytes(), b"the same for all").unwrap().to_string();
+        server.database().execute("UPDATE users SET password_hash = ?1 WHERE username = ?2", [&weak, name]).unwrap();
+        invalid_grant(log_in(&server, &app, name, "wrong"));
+        assert_eq!(stored(name), weak);
+        log_in(&server, &app, name, PASSWORD).expect(200);
+        let strong = stored(name);
+        assert!(strong.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{strong}");
+        log_in(&server, &app, name, PASSWORD).expect(200);
+        invalid_grant(log_in(&server, &app, name, "wrong"));
+        assert_eq!(stored(name), strong);
+        strong.split('$').nth(4).expect("a salt").to_string()
+    });
+    assert_ne!(salts[0], salts[1]);
 }

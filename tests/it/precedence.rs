@@ -193,7 +193,7 @@ fn a_click_is_answered_for_the_first_of_its_faults() {
         fault("malformed encoding", &["encoding"], Clicked::Page(400, ""), |draft| draft.push("x=%zz")),
         fault("state twice", &["twice"], Clicked::Page(400, say::D_REQ), |draft| draft.push("state=xyz")),
         fault("scope as an object", &["shape"], Clicked::Page(400, say::D_REQ), |draft| draft.push("scope[a]=read")),
-        fault("not signed in", &["session"], Clicked::SignIn, |draft| draft.headers.clear()),
+        fault("not signed in", &["hallpass_session"], Clicked::SignIn, |draft| draft.headers.clear()),
         fault("no form token", &["form token"], Clicked::Page(422, ""), |draft| draft.without("authenticity_token")),
         fault("a wrong form token", &["form token"], Clicked::Page(422, ""), |draft| draft.set("authenticity_token", "wrong")),
         fault("a changed form", &["form token"], Clicked::Page(422, ""), |draft| draft.set("state", "changed")),

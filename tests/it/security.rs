@@ -206,7 +206,7 @@ fn cookies_are_for_this_server_alone_and_out_of_reach_of_scripts() {
         let mut browser = Browser::new(&server);
         let page = browser.get("/auth/sign_in").expect(200);
         let signed_in = browser.sign_in_at(page.clone(), "alice", PASSWORD).expect(303);
-        for (answer, name) in [(page, "pre_session"), (signed_in, "session")] {
+        for (answer, name) in [(page, "hallpass_pre_session"), (signed_in, "hallpass_session")] {
             let attributes = attributes(&answer, &format!("{prefix}{name}"));
             let has = |attribute: &str| attributes.iter().any(|a| a == attribute);
             assert!(has("httponly") && has("samesite=lax") && has("path=/"), "{name}: {attributes:?}");
@@ -372,11 +372,11 @@ fn no_secret_is_in_the_database_files_or_in_the_log() {
         let page = browser.get("/auth/sign_in");
         let form = page.forms().into_iter().find(|form| !form.passwords.is_empty()).expect("a sign-in form");
         secrets.push(("form token of the sign-in", form_token(&form)));
-        secrets.push(("pre-session", cookie(&browser, "pre_session")));
+        secrets.push(("pre-session", cookie(&browser, "hallpass_pre_session")));
         secrets.push(("wrong password", "hunter2 hunter2 hunter2".into()));
         browser.sign_in_at(page, "alice", "hunter2 hunter2 hunter2").expect(422);
         browser.sign_in("alice", PASSWORD);
-        secrets.push(("session", cookie(&browser, "session")));
+        secrets.push(("hallpass_session", cookie(&browser, "hallpass_session")));
         let verifier = "verifier-verifier-verifier-verifier-verifier";
         secrets.push(("code verifier", verifier.into()));
         let challenge = challenge_of(verifier);
@@ -439,7 +439,7 @@ fn no_secret_is_in_the_database_files_or_in_the_log() {
                 server
                     .post("/auth/sign_in")
                     .form(&everywhere)
-                    .header("Cookie", &format!("session={secret}; pre_session={secret}")),
+                    .header("Cookie", &format!("hallpass_session={secret}; hallpass_pre_session={secret}")),
             ] {
                 let status = request.send().status;
                 let asks_to_sign_in = request.target.starts_with("/oauth/authorize/native?") && status == 302;

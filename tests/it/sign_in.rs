@@ -82,7 +82,7 @@ fn a_wrong_password_and_an_unknown_name_get_the_same_form_again() {
     {
         let form = filled(&mut browser, username, password);
         let answer = browser.submit(&form).expect(422);
-        assert_eq!((answer.header("location"), cookie(&browser, "session")), (None, None), "{username}");
+        assert_eq!((answer.header("location"), cookie(&browser, "hallpass_session")), (None, None), "{username}");
         assert!(!answer.text().contains("guess-1"), "{}", answer.text());
         seen.push(words(&answer));
         let form = form_of(&answer).with("user[email]", "alice").with("user[password]", PASSWORD);
@@ -124,7 +124,7 @@ fn the_form_is_taken_only_with_the_token_it_was_given_to_this_browser() {
         (without_cookies, "no cookie"),
     ] {
         assert_eq!(answer.status, 422, "{what}");
-        assert!(answer.headers("set-cookie").iter().all(|cookie| !cookie.starts_with("session=")), "{what}");
+        assert!(answer.headers("set-cookie").iter().all(|cookie| !cookie.starts_with("hallpass_session=")), "{what}");
     }
     assert_eq!(sessions_in(&server), 0);
     let answer = browser.submit(&form).expect(303);
@@ -234,21 +234,21 @@ fn every_sign_in_makes_a_new_session_id() {
     // C-SEC-02
     let server = Server::start();
     let mut browser = Browser::new(&server);
-    browser.cookies.push(("session".into(), "planted".into()));
+    browser.cookies.push(("hallpass_session".into(), "planted".into()));
     let form = filled(&mut browser, "alice", PASSWORD);
-    let before = cookie(&browser, "pre_session").expect("a cookie before sign-in");
+    let before = cookie(&browser, "hallpass_pre_session").expect("a cookie before sign-in");
     browser.submit(&form).expect(303);
-    let first = cookie(&browser, "session").expect("a session");
+    let first = cookie(&browser, "hallpass_session").expect("a session");
     assert!(first != "planted" && first != before, "{first}");
     assert!(is_signed_in(&mut browser));
 
     let mut again = Browser::new(&server);
-    again.cookies.push(("pre_session".into(), before));
+    again.cookies.push(("hallpass_pre_session".into(), before));
     again.sign_in("alice", PASSWORD);
-    assert_ne!(cookie(&again, "session"), Some(first));
+    assert_ne!(cookie(&again, "hallpass_session"), Some(first));
 
     // what was there before sign-in opens nothing
-    for name in ["session", "pre_session"] {
+    for name in ["hallpass_session", "hallpass_pre_session"] {
         let mut planted = Browser::new(&server);
         planted.cookies.push((name.into(), "planted".into()));
         assert!(!is_signed_in(&mut planted));
@@ -357,8 +357,34 @@ fn a_disabled_or_deleted_account_cannot_sign_in_and_is_signed_out() {
         let mut late = Browser::new(&server);
         let form = filled(&mut late, "alice", PASSWORD);
         late.submit(&form).expect(422);
-        assert_eq!(cookie(&late, "session"), None, "{column}");
+        assert_eq!(cookie(&late, "hallpass_session"), None, "{column}");
         server.sql(&format!("UPDATE users SET {column} = NULL"));
         late.sign_in("alice", PASSWORD);
     }
+}
+
+#[test]
+fn signing_out_from_elsewhere_takes_no_cookie_away() {
+    // C-SEC-03: a page of another site can post here, without the cookie; the answer must not end the session in its stead
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", PASSWORD);
+    let without_cookie = server.post("/auth/sign_out").form(&[("x", "1")]).send().expect(303);
+    assert_eq!(without_cookie.headers("set-cookie"), Vec::<&str>::new());
+    let with_a_dead_one = server.post("/auth/sign_out").header("Cookie", "hallpass_session=dead").send().expect(303);
+    assert!(with_a_dead_one.header("set-cookie").is_some_and(|cookie| cookie.starts_with("hallpass_session=;")));
+    browser.get("/oauth/authorized_applications").expect(200);
+}
+
+#[test]
+fn nobody_signs_in_for_a_request_that_will_be_refused() {
+    // H-07: not even from the sign-in page itself
+    let server = Server::start();
+    let app = server.register("https://app.example/cb", "read");
+    let page = |parameters: &[(&str, &str)]| server.get("/auth/sign_in").query(parameters).send();
+    page(&[("client_id", "nobody")]).expect(401);
+    let good = [("client_id", app.client_id.as_str()), ("redirect_uri", "https://app.example/cb"), ("response_type", "code")];
+    page(&good).expect(200);
+    page(&[&good[..], &[("scope", "write")]].concat()).expect(400);
+    page(&[&good[..], &[("state", "a"), ("state", "b")]].concat()).expect(400);
 }

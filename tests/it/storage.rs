@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::support::say::*;
-use crate::support::{Answer, App, Browser, PASSWORD, Request, Server, Token};
+use crate::support::{Answer, App, Browser, Form, PASSWORD, Request, Server, Token};
 
 const CB: &str = "https://app.example/cb";
 
@@ -127,7 +127,7 @@ fn no_secret_is_in_the_file() {
     let [of_user, of_app] = [server.password_token(&app, "read"), server.app_token(&app, "read")].map(|token| token.access_token);
     let mut browser = Browser::new(&server);
     let code = browser.code(&app, CB, &[("scope", "write")]);
-    let session = &browser.cookies.iter().find(|(name, _)| name == "session").expect("a session").1;
+    let session = &browser.cookies.iter().find(|(name, _)| name == "hallpass_session").expect("a session").1;
     let files: Vec<u8> = ["hallpass.db", "hallpass.db-wal"]
         .iter()
         .flat_map(|name| std::fs::read(server.directory.join(name)).unwrap_or_default())
@@ -341,4 +341,74 @@ fn a_change_in_the_file_is_seen_by_the_next_request() {
     assert_eq!(server.whoami(&token).expect(200).json()["display_name"], json!("Alice A."));
     server.sql("UPDATE access_tokens SET revoked_at = unixepoch()");
     revoked(check());
+}
+
+#[test]
+fn an_approval_without_a_click_is_refused_when_the_authorization_is_revoked_before_the_write() {
+    // H-30, C-AUT-06, C-AAP-03
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    server.password_token(&app, "read");
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", PASSWORD);
+    let target = format!("/oauth/authorize?response_type=code&client_id={}&redirect_uri={CB}&scope=read", app.client_id);
+    let request = browser.request("GET", &target);
+    answer_across(&server, &request, NOTHING).expect(302);
+    let codes = count(&server, "authorization_codes");
+    let answer = answer_across(&server, &request, "UPDATE access_tokens SET revoked_at = unixepoch()").expect(200);
+    assert!(answer.forms().iter().any(|form| form.denies()), "the person is asked: {}", answer.text());
+    assert_eq!(count(&server, "authorization_codes"), codes);
+}
+
+#[test]
+fn a_scope_that_the_app_loses_before_the_write_is_not_granted() {
+    // H-30, C-SCO-03
+    let server = Server::start();
+    let app = server.register(CB, "read write");
+    let narrow = format!("UPDATE clients SET scopes = 'read' WHERE id = {}", app.id);
+    for grant in [&password_grant("alice")[..], &[("grant_type", "client_credentials")]] {
+        let request = token_request(&server, &app, &[grant, &[("scope", "read write")]].concat());
+        answer_across(&server, &request, &narrow).expect_error(400, "invalid_scope", D_SCOPE);
+        assert_eq!(count(&server, "access_tokens"), 0);
+        server.sql(&format!("UPDATE clients SET scopes = 'read write' WHERE id = {}", app.id));
+    }
+}
+
+#[test]
+fn letting_an_app_go_is_refused_when_the_session_ends_before_the_write() {
+    // H-30, C-AAP-03
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let token = server.password_token(&app, "read").access_token;
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", PASSWORD);
+    let list = browser.get("/oauth/authorized_applications").expect(200);
+    let form = list.forms().into_iter().find(Form::denies).expect("a form to revoke");
+    let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let request = browser.request("POST", &form.action).form(&pairs);
+    let answer = answer_across(&server, &request, "DELETE FROM sessions").expect(303);
+    assert!(answer.location().starts_with("/auth/sign_in"), "{}", answer.location());
+    server.whoami(&token).expect(200);
+}
+
+#[test]
+fn a_person_is_told_when_the_file_is_locked_and_nothing_is_half_done() {
+    // C-GEN-02, H-16: the pages' side of a fault of ours
+    let server = Server::start();
+    let app = server.register(CB, "read write");
+    let mut browser = Browser::new(&server);
+    let approve = approval(&mut browser, &app);
+    let mut stranger = Browser::new(&server);
+    let form = stranger.get("/auth/sign_in").forms().remove(0).with("user[email]", "alice").with("user[password]", PASSWORD);
+    let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let sign_in = stranger.request("POST", &form.action).form(&pairs);
+    let lock = server.database();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for request in [approve, sign_in] {
+        let answer = request.send().expect(503);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{}", request.target);
+        assert!(answer.header("retry-after").is_some() && answer.header("set-cookie").is_none(), "{:?}", answer.headers);
+    }
+    lock.execute_batch("COMMIT").unwrap();
+    assert_eq!((count(&server, "authorization_codes"), count(&server, "sessions")), (0, 1));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{D_REQ, E_CC, E_SCOPE, E_USER, REALM, T_EXPIRED, T_REVOKED, T_UNKNOWN, Wire, fault_json};
+use super::{D_REQ, E_CC, E_SCOPE, E_USER, OAuthError, REALM, T_EXPIRED, T_REVOKED, T_UNKNOWN, server_error};
 use crate::http::{Response, StatusCode};
 use crate::store::Fault;
 
@@ -31,14 +31,17 @@ impl From<BearerError> for Response {
         // Mastodon: the sentence stands in `error`, where RFC 6749 has a code.
         let resource_error = |status, text: &str| Response::json(status, &json!({ "error": text }));
         let invalid_token = |text: &'static str, reason: &str| {
-            let wire = Wire::new(StatusCode::UNAUTHORIZED, "invalid_token", text);
-            resource_error(wire.status, text).with("www-authenticate", &wire.bearer_challenge()).because(reason)
+            let oauth = OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", text);
+            resource_error(oauth.status, text).with("www-authenticate", &oauth.bearer_challenge()).because(reason)
         };
         match error {
             BearerError::Malformed(reason) => resource_error(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
             BearerError::Contradictory => {
-                let wire = Wire::bad_request("invalid_request", D_REQ);
-                wire.json(None).with("www-authenticate", &wire.bearer_challenge()).because("two different tokens in one request")
+                let oauth = OAuthError::bad_request("invalid_request", D_REQ);
+                oauth
+                    .json(None)
+                    .with("www-authenticate", &oauth.bearer_challenge())
+                    .because("two different tokens in one request")
             }
             // Nothing was tried, so nothing was wrong with it: no error attribute (RFC 6750 §3.1, H-11).
             BearerError::Missing => resource_error(StatusCode::UNAUTHORIZED, T_UNKNOWN)
@@ -50,8 +53,8 @@ impl From<BearerError> for Response {
             BearerError::InsufficientScope(needed) => {
                 let needed = needed.join(" ");
                 let description = format!("Access to this resource requires scope \"{needed}\".");
-                let wire = Wire::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
-                let response = resource_error(wire.status, E_SCOPE).with("www-authenticate", &wire.bearer_challenge());
+                let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
+                let response = resource_error(oauth.status, E_SCOPE).with("www-authenticate", &oauth.bearer_challenge());
                 response.because(format!("the token has none of the scopes {needed}"))
             }
             BearerError::NoUser => resource_error(StatusCode::UNPROCESSABLE_ENTITY, E_USER).because("an app's own token"),
@@ -59,7 +62,7 @@ impl From<BearerError> for Response {
             BearerError::RegistrationsClosed => {
                 resource_error(StatusCode::FORBIDDEN, "Forbidden").because("accounts are made by the operator")
             }
-            BearerError::Fault(fault) => fault_json(&fault),
+            BearerError::Fault(fault) => server_error(&fault),
         }
     }
 }
@@ -71,7 +74,7 @@ pub fn token_info_refused(error: BearerError) -> Response {
         BearerError::Missing => token_info_error(&format!(r#"Bearer realm="{REALM}""#), "no token".to_owned()),
         error => {
             // The text is the same even for a revoked or an expired token.
-            let challenge = Wire::new(StatusCode::UNAUTHORIZED, "invalid_token", T_UNKNOWN).bearer_challenge();
+            let challenge = OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", T_UNKNOWN).bearer_challenge();
             token_info_error(&challenge, Response::from(error).reason.unwrap_or_default())
         }
     }

@@ -59,19 +59,19 @@ fn missing(parameter: &str) -> Cow<'static, str> {
 }
 
 /// An OAuth error's three parts (RFC 6749 §5.2).
-struct Wire {
+struct OAuthError {
     status: StatusCode,
     error: &'static str,
     description: Cow<'static, str>,
 }
 
-impl Wire {
-    fn new(status: StatusCode, error: &'static str, description: impl Into<Cow<'static, str>>) -> Wire {
-        Wire { status, error, description: description.into() }
+impl OAuthError {
+    fn new(status: StatusCode, error: &'static str, description: impl Into<Cow<'static, str>>) -> OAuthError {
+        OAuthError { status, error, description: description.into() }
     }
 
-    fn bad_request(error: &'static str, description: impl Into<Cow<'static, str>>) -> Wire {
-        Wire::new(StatusCode::BAD_REQUEST, error, description)
+    fn bad_request(error: &'static str, description: impl Into<Cow<'static, str>>) -> OAuthError {
+        OAuthError::new(StatusCode::BAD_REQUEST, error, description)
     }
 
     /// The JSON body, `state` last.
@@ -90,38 +90,43 @@ impl Wire {
     }
 }
 
-/// A fault of ours, in JSON.
-fn fault_json(fault: &Fault) -> Response {
-    let wire = match fault {
-        Fault::Unavailable(_) => Wire::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "The server cannot do this right now. Try again in a moment.",
-        ),
-        Fault::Bug(_) => {
-            Wire::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server failed at this. Its log says why.")
+impl From<&Fault> for OAuthError {
+    fn from(fault: &Fault) -> OAuthError {
+        match fault {
+            Fault::Unavailable(_) => OAuthError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "The server cannot do this right now. Try again in a moment.",
+            ),
+            Fault::Bug(_) => {
+                OAuthError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server failed at this. Its log says why.")
+            }
         }
-    };
-    retry_after(wire.json(None).because(fault.to_string()))
+    }
+}
+
+/// A fault of ours, in JSON; its cause goes to the log and nowhere else.
+pub fn server_error(fault: &Fault) -> Response {
+    retry_after(OAuthError::from(fault).json(None).because(fault.to_string()))
 }
 
 /// 503 says when to come back.
 fn retry_after(response: Response) -> Response {
-    if response.status == StatusCode::SERVICE_UNAVAILABLE { response.with("retry-after", "2") } else { response }
+    if response.status == StatusCode::SERVICE_UNAVAILABLE { response.with("retry-after", "1") } else { response }
 }
 
 /// A client that did not prove who it is, at the token and introspection endpoints. Who tried Basic is asked for Basic
 /// (RFC 6749 §5.2, H-11).
 fn client_refused(refusal: &ClientRefusal) -> Response {
-    let wire = match refusal {
-        ClientRefusal::Contradictory => Wire::bad_request("invalid_request", D_MULTI),
-        ClientRefusal::Failed { .. } => Wire::new(StatusCode::UNAUTHORIZED, "invalid_client", D_CLIENT),
+    let oauth = match refusal {
+        ClientRefusal::Contradictory => OAuthError::bad_request("invalid_request", D_MULTI),
+        ClientRefusal::Failed { .. } => OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_client", D_CLIENT),
     };
     let challenge = match refusal {
         ClientRefusal::Failed { by_basic: true, .. } => format!(r#"Basic realm="{REALM}""#),
-        _ => wire.bearer_challenge(),
+        _ => oauth.bearer_challenge(),
     };
-    wire.json(None).with("www-authenticate", &challenge).with("cache-control", "no-store").because(refusal.to_string())
+    oauth.json(None).with("www-authenticate", &challenge).with("cache-control", "no-store").because(refusal.to_string())
 }
 
 /// What every vocabulary of a JSON endpoint has in common: it can say "malformed", "not this client", and "our fault".

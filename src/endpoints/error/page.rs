@@ -1,9 +1,11 @@
 //! Refusals as pages: what happened and what to do, for the person in the browser; below, in small, what the app's developer needs.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::{D_CLIENT, D_DENY, D_PKCEM, D_REQ, D_RMODE, D_RTYPE, D_RURI, D_SCOPE, Wire, missing, retry_after};
-use crate::endpoints::{Context, session};
+use super::{D_CLIENT, D_DENY, D_PKCEM, D_REQ, D_RMODE, D_RTYPE, D_RURI, D_SCOPE, OAuthError, missing, retry_after};
+use crate::endpoints::Context;
+use crate::endpoints::page::page;
 use crate::http::header::accepts_html;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRefusal;
@@ -24,28 +26,23 @@ pub enum PageError {
 
 impl PageError {
     /// `error` and `error_description`, where OAuth has them (RFC 6749 §4.1.2.1).
-    fn wire(&self) -> Wire {
+    fn oauth_error(&self) -> OAuthError {
         use AuthorizationRefusal::*;
         match self {
-            PageError::Malformed(_) => Wire::bad_request("invalid_request", D_REQ),
-            PageError::FormToken => Wire::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "The form has expired."),
-            PageError::Denied => Wire::bad_request("access_denied", D_DENY),
-            PageError::NotFound(_) => Wire::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
-            PageError::Fault(Fault::Unavailable(_)) => {
-                Wire::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The server cannot do this right now.")
-            }
-            PageError::Fault(Fault::Bug(_)) => {
-                Wire::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server failed at this.")
-            }
+            PageError::Malformed(_) => OAuthError::bad_request("invalid_request", D_REQ),
+            PageError::FormToken => OAuthError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "The form has expired."),
+            PageError::Denied => OAuthError::bad_request("access_denied", D_DENY),
+            PageError::NotFound(_) => OAuthError::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+            PageError::Fault(fault) => OAuthError::from(fault),
             PageError::Authorization(refusal) => match refusal {
-                Missing(parameter) => Wire::bad_request("invalid_request", missing(parameter)),
-                UnknownClient(_) => Wire::new(StatusCode::UNAUTHORIZED, "invalid_client", D_CLIENT),
-                RedirectUri(_) => Wire::bad_request("invalid_redirect_uri", D_RURI),
-                ResponseType(_) => Wire::bad_request("unsupported_response_type", D_RTYPE),
-                ResponseMode(_) => Wire::bad_request("unsupported_response_mode", D_RMODE),
-                Scope(_) => Wire::bad_request("invalid_scope", D_SCOPE),
-                ChallengeMethod(_) => Wire::bad_request("invalid_code_challenge_method", D_PKCEM),
-                Challenge => Wire::bad_request("invalid_request", D_REQ),
+                Missing(parameter) => OAuthError::bad_request("invalid_request", missing(parameter)),
+                UnknownClient(_) => OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_client", D_CLIENT),
+                RedirectUri(_) => OAuthError::bad_request("invalid_redirect_uri", D_RURI),
+                ResponseType(_) => OAuthError::bad_request("unsupported_response_type", D_RTYPE),
+                ResponseMode(_) => OAuthError::bad_request("unsupported_response_mode", D_RMODE),
+                Scope(_) => OAuthError::bad_request("invalid_scope", D_SCOPE),
+                ChallengeMethod(_) => OAuthError::bad_request("invalid_code_challenge_method", D_PKCEM),
+                Challenge => OAuthError::bad_request("invalid_request", D_REQ),
             },
         }
     }
@@ -55,37 +52,39 @@ impl PageError {
         match self {
             PageError::Malformed(_) => (
                 "This link is broken",
-                "The app sent a request that cannot be read. Go back to the app and try again; if it happens again, tell the people who make it what stands below.",
+                "The app sent a request that cannot be read. Go back to the app and try again. If it happens again, please send \
+                 the details below to the people who make the app.",
             ),
             PageError::FormToken => (
-                "This form has expired",
-                "Nothing was changed. Go back, reload the page, and try again. Cookies must be allowed for this site.",
+                "This page was open for too long",
+                "Nothing was changed. Go back, reload the page, and try again. If it happens again, check that your browser \
+                 accepts cookies from this site.",
             ),
             PageError::Authorization(AuthorizationRefusal::UnknownClient(_)) => (
                 "This server does not know the app",
-                "The app is not registered here, or not any more. Sign out in the app, add this server to it again, and retry.",
+                "The app is not registered here, or not any more. Remove this server from the app, add it again, and retry.",
             ),
             PageError::Authorization(_) => (
                 "The app asked for something it cannot have",
-                "The request that the app sent you here with is not one this server takes. You can do nothing wrong here; tell the people who make the app what stands below.",
+                "You did nothing wrong. Please send the details below to the people who make the app.",
             ),
-            PageError::Denied => ("You said no", "The app was not allowed to use your account. You can close this page."),
+            PageError::Denied => ("Access not given", "The app was not allowed to use your account. You can close this page."),
             PageError::NotFound(_) => ("There is nothing here", "The address is wrong, or what was here is gone."),
             PageError::Fault(Fault::Unavailable(_)) => {
-                ("The server is busy", "It cannot do this right now. Wait a moment and try again; nothing was changed.")
+                ("The server is busy", "It cannot do this right now. Wait a moment and try again.")
             }
             PageError::Fault(Fault::Bug(_)) => (
                 "Something broke on this server",
-                "It is not your fault. Try again later; if it stays, tell whoever runs this server what stands below.",
+                "It is not your fault. Try again later. If it stays so, tell whoever runs this server, with the details below.",
             ),
         }
     }
 
     /// The refusal as a page.
     pub fn page(&self, ctx: &Context, request: &Request) -> Response {
-        let wire = self.wire();
+        let oauth = self.oauth_error();
         let (heading, what_to_do) = self.words();
-        let response = error_page(ctx, request, &wire, heading, what_to_do, self);
+        let response = error_page(ctx, request, &oauth, heading, what_to_do, self);
         retry_after(response)
     }
 
@@ -94,14 +93,23 @@ impl PageError {
         if accepts_html(&request.headers) {
             self.page(ctx, request)
         } else {
-            retry_after(self.wire().json(state).because(self.to_string()))
+            retry_after(self.oauth_error().json(state).because(self.to_string()))
         }
     }
 
-    /// The parameters of an error that travels to the client (RFC 6749 §4.1.2.1).
-    pub fn response_parameters(&self) -> Vec<(&'static str, String)> {
-        let wire = self.wire();
-        vec![("error", wire.error.to_owned()), ("error_description", wire.description.into_owned())]
+    /// The refusal of a click: what is wrong with the request travels as JSON to who wants JSON; what is wrong with the form is a
+    /// page.
+    pub fn to_click(&self, ctx: &Context, request: &Request, state: Option<&str>) -> Response {
+        match self {
+            PageError::Authorization(_) | PageError::Fault(_) => self.json_or_page(ctx, request, state),
+            _ => self.page(ctx, request),
+        }
+    }
+
+    /// What travels to the client (RFC 6749 §4.1.2.1).
+    pub fn code_and_description(&self) -> (&'static str, Cow<'static, str>) {
+        let OAuthError { error, description, .. } = self.oauth_error();
+        (error, description)
     }
 }
 
@@ -123,21 +131,21 @@ impl fmt::Display for PageError {
 pub fn error_page(
     ctx: &Context,
     request: &Request,
-    wire: &Wire,
+    oauth: &OAuthError,
     heading: &str,
     what_to_do: &str,
     reason: &dyn fmt::Display,
 ) -> Response {
     // Only `dev` shows what exactly was sent: in a log it might be a secret in the wrong place.
     let detail = format!("{reason:#}");
-    let page = pages::Error {
+    let shown = pages::Error {
         heading,
         what_to_do,
-        error: Some(wire.error),
-        description: Some(&wire.description),
+        error: Some(oauth.error),
+        description: Some(&oauth.description),
         reason: Some(detail.as_str()).filter(|_| ctx.config.dev),
         request_id: &request.id,
         time: ctx.now.rfc3339(),
     };
-    session::page(wire.status, ctx.pages.render(&page)).because(reason.to_string())
+    page(oauth.status, ctx.pages.render(&shown)).because(reason.to_string())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fault_json;
+use super::server_error;
 use crate::http::{Response, StatusCode};
 use crate::store::Fault;
 
@@ -28,7 +28,7 @@ impl From<RegistrationError> for Response {
                 refused(StatusCode::FORBIDDEN, "This server takes no new apps. Ask whoever runs it to add yours.")
                     .because("registration is closed")
             }
-            RegistrationError::Fault(fault) => fault_json(&fault),
+            RegistrationError::Fault(fault) => server_error(&fault),
         }
     }
 }

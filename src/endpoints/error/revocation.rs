@@ -1,6 +1,6 @@
 //! Refusals of the revocation endpoint (RFC 7009 §2.2.1).
 
-use super::{D_MULTI, D_REQ, D_REVOKE, Wire, fault_json, missing};
+use super::{D_MULTI, D_REQ, D_REVOKE, OAuthError, missing, server_error};
 use crate::endpoints::client_authentication::ClientRefusal;
 use crate::http::{Response, StatusCode};
 use crate::store::Fault;
@@ -17,17 +17,19 @@ pub enum RevocationError {
 impl From<RevocationError> for Response {
     fn from(error: RevocationError) -> Response {
         // Mastodon: 403 without a client, or for a token that is another's; RFC 7009 §2.2.1 (so RFC 6749 §5.2) would be 401 or 400.
-        let unauthorized = || Wire::new(StatusCode::FORBIDDEN, "unauthorized_client", D_REVOKE);
-        let (wire, reason) = match error {
-            RevocationError::Malformed(reason) => (Wire::bad_request("invalid_request", D_REQ), reason),
+        let unauthorized = || OAuthError::new(StatusCode::FORBIDDEN, "unauthorized_client", D_REVOKE);
+        let (oauth, reason) = match error {
+            RevocationError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
             RevocationError::Client(refusal @ ClientRefusal::Contradictory) => {
-                (Wire::bad_request("invalid_request", D_MULTI), refusal.to_string())
+                (OAuthError::bad_request("invalid_request", D_MULTI), refusal.to_string())
             }
             RevocationError::Client(refusal) => (unauthorized(), refusal.to_string()),
-            RevocationError::MissingToken => (Wire::bad_request("invalid_request", missing("token")), "no token".to_owned()),
+            RevocationError::MissingToken => {
+                (OAuthError::bad_request("invalid_request", missing("token")), "no token".to_owned())
+            }
             RevocationError::OtherClient => (unauthorized(), "the token was issued to another client".to_owned()),
-            RevocationError::Fault(fault) => return fault_json(&fault),
+            RevocationError::Fault(fault) => return server_error(&fault),
         };
-        wire.json(None).because(reason)
+        oauth.json(None).because(reason)
     }
 }

@@ -1,6 +1,6 @@
 //! Refusals of the token endpoint (RFC 6749 §5.2).
 
-use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, Wire, client_refused, fault_json, missing};
+use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, OAuthError, client_refused, missing, server_error};
 use crate::endpoints::client_authentication::ClientRefusal;
 use crate::endpoints::resource_owner::OwnerRefusal;
 use crate::http::{Response, StatusCode};
@@ -36,32 +36,32 @@ pub enum GrantRefusal {
 
 impl From<TokenError> for Response {
     fn from(error: TokenError) -> Response {
-        let (wire, state, reason) = match error {
-            TokenError::Malformed(reason) => (Wire::bad_request("invalid_request", D_REQ), None, reason),
+        let (oauth, state, reason) = match error {
+            TokenError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), None, reason),
             TokenError::Missing { parameter, state } => {
-                (Wire::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
+                (OAuthError::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
             }
             TokenError::UnsupportedGrantType { given, state } => (
-                Wire::bad_request("unsupported_grant_type", D_GTYPE),
+                OAuthError::bad_request("unsupported_grant_type", D_GTYPE),
                 state,
                 format!("no grant_type like the one {} is served", Sent(&given)),
             ),
             TokenError::Client(refusal) => return client_refused(&refusal),
             TokenError::UnauthorizedClient => (
-                Wire::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
+                OAuthError::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
                 None,
                 "the password grant is off for this app".to_owned(),
             ),
             TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
-                (Wire::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+                (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
             }
             TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
-                (Wire::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+                (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
             }
-            TokenError::InvalidScope(refusal) => (Wire::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
-            TokenError::Fault(fault) => return fault_json(&fault).with("cache-control", "no-store"),
+            TokenError::InvalidScope(refusal) => (OAuthError::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
+            TokenError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
         };
-        let response = wire.json(state.as_deref()).with("www-authenticate", &wire.bearer_challenge());
+        let response = oauth.json(state.as_deref()).with("www-authenticate", &oauth.bearer_challenge());
         response.with("cache-control", "no-store").because(reason)
     }
 }

@@ -3,17 +3,18 @@
 use serde_json::json;
 
 use super::page::{PageError, error_page};
-use super::{Wire, retry_after};
-use crate::endpoints::{Context, cors, routed_path, session, with_common_headers};
-use crate::http::header::{accepts_html, accepts_json};
-use crate::http::{HeaderMap, Method, Peer, Request, Response, StatusCode};
+use super::{OAuthError, retry_after};
+use crate::endpoints::page::page;
+use crate::endpoints::{Context, cors, routed_path, with_common_headers};
+use crate::http::header::prefers_json;
+use crate::http::{HeaderMap, Request, Response, StatusCode};
 
 /// Whether a refusal at this path is JSON (C-GEN-05): it is an API's, or the asker says so.
 fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
     let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let api =
         ["/api", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/.well-known", "/nodeinfo", "/health"];
-    api.iter().any(|prefix| under(prefix)) || (accepts_json(headers) && !accepts_html(headers))
+    api.iter().any(|prefix| under(prefix)) || prefers_json(headers)
 }
 
 pub fn not_found(ctx: &Context, request: &Request) -> Response {
@@ -34,21 +35,29 @@ pub fn method_not_allowed(ctx: &Context, request: &Request, allow: &str) -> Resp
     let response = if is_json_place(&request.path, &request.headers) {
         Response::json(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "Method Not Allowed" }))
     } else {
-        let wire = Wire::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address answers to other methods.");
-        error_page(ctx, request, &wire, "This cannot be done here", "Go back and try again.", &"method not allowed")
+        let oauth =
+            OAuthError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address answers to other methods.");
+        error_page(
+            ctx,
+            request,
+            &oauth,
+            "This address cannot be opened this way",
+            "Go back and use the link or the button there.",
+            &"method not allowed",
+        )
     };
     response.with("allow", allow)
 }
 
 /// What the edge refuses by itself (too large, too late, too many) or found broken, in the shape of the place it was meant for.
 /// Needs nothing of the server's, which may be what is missing.
-pub fn refuse(status: StatusCode, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
+pub fn refuse(status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
     let text = match status {
         StatusCode::MISDIRECTED_REQUEST => "This server has no name but its loopback address; give it one with --base-url.",
         StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
         StatusCode::PAYLOAD_TOO_LARGE => "The request is too large.",
         StatusCode::URI_TOO_LONG => "The address is too long.",
-        StatusCode::EXPECTATION_FAILED => "This expectation cannot be met.",
+        StatusCode::EXPECTATION_FAILED => "The Expect header names something this server does not do.",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's headers are too large.",
         StatusCode::INTERNAL_SERVER_ERROR => "The server failed at this. Its log says why.",
         StatusCode::SERVICE_UNAVAILABLE => "The server cannot do this right now. Try again in a moment.",
@@ -62,20 +71,10 @@ pub fn refuse(status: StatusCode, method: &Method, path: &str, headers: &HeaderM
         };
         Response::json(status, &json!({ "error": code, "error_description": text }))
     } else {
-        let page = format!(
+        let html = format!(
             "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{status}</title>\n<h1>{text}</h1>\n<p>Request {request_id}</p>\n</html>\n"
         );
-        session::page(status, page)
+        page(status, html)
     };
-    let request = Request {
-        method: method.clone(),
-        path: path.to_owned(),
-        query: None,
-        headers: headers.clone(),
-        body: Vec::new(),
-        peer: Peer::Proxy,
-        id: request_id.to_owned(),
-    };
-    let response = cors::allow(retry_after(response), &request, routed_path(path));
-    with_common_headers(response, &request)
+    with_common_headers(cors::allow(retry_after(response), headers, routed_path(path)))
 }

@@ -1,18 +1,18 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3), with PKCE (RFC 7636 §4.5 and §4.6).
 
-use super::{TokenResponse, new_token, required, required_before_grant};
+use super::{Issue, TokenResponse, required, required_before_grant};
 use crate::endpoints::Context;
-use crate::endpoints::client_authentication::{ClientRefusal, authenticate_client};
+use crate::endpoints::client_authentication::authenticate_client;
 use crate::endpoints::error::TokenError;
 use crate::http::{Params, Request};
 use crate::oauth::authorization_code::{AuthorizationCode, CodeRefusal};
-use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::Secret;
 
-/// The order is C-COD-02's: what is missing is told before the client is asked who it is.
+/// The order is C-COD-02's: what is missing is told before the client is asked who it is. `scope` is not looked at: the token
+/// has the grant's (C-SCO-11).
 pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<TokenResponse, TokenError> {
     let code = AuthorizationCode::presented(required_before_grant(params, "code")?).hashed();
-    let issued = ctx.store.read(|tx| tx.authorization_code(&code))?;
+    let issued = ctx.store.read(|rows| rows.authorization_code(&code))?;
     if issued.is_some_and(|issued| issued.challenge.is_some()) {
         required(params, "code_verifier")?;
     }
@@ -20,15 +20,14 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
 
     let verifier = params.text("code_verifier").map(str::to_owned);
-    let now = ctx.now;
-    // The scopes are the grant's, which is read below; `scope` in this request is not looked at (C-SCO-11).
-    let mut token = new_token(ctx, client, None, ScopeSet::default());
-    let issued = ctx.store.write(move |tx| {
-        if tx.still_client(&token.client)?.is_none() {
-            return Ok(Err(TokenError::Client(ClientRefusal::changed())));
-        }
+    let (issue, now) = (Issue::to(ctx, client), ctx.now);
+    let given = ctx.store.write(move |tx| {
+        let client = match issue.client.still(tx)? {
+            Ok(client) => client,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
         let Some(issued) = tx.authorization_code(&code)? else { return Ok(Err(CodeRefusal::Unknown.into())) };
-        if let Err(refusal) = issued.check(token.client.id, &redirect_uri, verifier.as_deref(), now) {
+        if let Err(refusal) = issued.check(client.id, &redirect_uri, verifier.as_deref(), now) {
             if let (CodeRefusal::Redeemed, Some(first)) = (refusal, &issued.token) {
                 // RFC 6749 §4.1.2: who holds the code twice may not be who got the token. This refusal's trace is kept (H-01).
                 tx.revoke_token_given_once(first, now)?;
@@ -38,10 +37,9 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
         if tx.user(issued.user)?.is_none_or(|owner| owner.is_disabled) {
             return Ok(Err(CodeRefusal::OwnerGone.into()));
         }
-        (token.user, token.scopes) = (Some(issued.user), issued.scopes);
-        let given = tx.access_token_for(&token)?;
-        tx.mark_redeemed(&code, &given.1.hash, now)?;
-        Ok(Ok(given))
+        let given = issue.token(tx, Some(issued.user), &issued.scopes)?;
+        tx.mark_redeemed(&code, &given.issued.hash, now)?;
+        Ok(Ok::<_, TokenError>(given))
     })??;
-    Ok(TokenResponse::of(issued, now))
+    Ok(TokenResponse::of(&given, now))
 }

@@ -4,17 +4,17 @@ mod authorization_code;
 mod client_credentials;
 mod password;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::Context;
 use super::client_authentication::AuthenticatedClient;
 use super::error::TokenError;
 use crate::http::{Params, Request, Response, StatusCode};
-use crate::oauth::access_token::{AccessToken, IssuedToken, Nonce};
+use crate::oauth::access_token::Nonce;
 use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
-use crate::store::NewToken;
+use crate::store::{Fault, GivenToken, NewToken, Write};
 
 /// The parameters this endpoint knows: each at most once (H-02).
 const KNOWN: [&str; 10] = [
@@ -74,47 +74,55 @@ fn required<'p>(params: &'p Params, parameter: &'static str) -> Result<&'p str, 
     params.text(parameter).ok_or(TokenError::Missing { parameter, state: None })
 }
 
-/// A token as it will be asked for inside the write.
-fn new_token(ctx: &Context, client: AuthenticatedClient, user: Option<i64>, scopes: ScopeSet) -> NewToken {
-    let mut nonce = [0; 16];
-    nonce.copy_from_slice(&(ctx.random)()[..16]);
-    NewToken {
-        client: client.client,
-        client_secret: client.secret,
-        user,
-        scopes,
-        nonce: Nonce(nonce),
-        expires_at: ctx.config.token_ttl.map(|seconds| ctx.now.plus(seconds)),
-        now: ctx.now,
+/// All that a token is made of, except whose it is and what it may do. Moves into the write, with the secret in it.
+struct Issue {
+    client: AuthenticatedClient,
+    nonce: Nonce,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Issue {
+    fn to(ctx: &Context, client: AuthenticatedClient) -> Issue {
+        let expires_at = ctx.config.token_ttl.map(|seconds| ctx.now.plus(seconds));
+        Issue { client, nonce: Nonce::from_random((ctx.random)()), expires_at, now: ctx.now }
+    }
+
+    /// A token of this person, or the client's own: the one it has already, or a new one (C-REU-01).
+    fn token(&self, tx: &Write, user: Option<i64>, scopes: &ScopeSet) -> Result<GivenToken, Fault> {
+        let Issue { client: AuthenticatedClient { client, secret, .. }, nonce, expires_at, now } = self;
+        let (nonce, expires_at, now) = (*nonce, *expires_at, *now);
+        tx.access_token_for(&NewToken { client, client_secret: secret, user, scopes, nonce, expires_at, now })
     }
 }
 
-/// RFC 6749 §5.1, with Mastodon's `created_at`.
+/// RFC 6749 §5.1, with Mastodon's `created_at`; keys in this order (C-TOK-02).
+#[derive(Serialize)]
 struct TokenResponse {
-    access_token: AccessToken,
+    access_token: String,
+    token_type: &'static str,
+    /// Never null: clients take a key that is there for an end (C-RC-04).
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<i64>,
-    scopes: ScopeSet,
-    created_at: Timestamp,
+    scope: String,
+    created_at: i64,
 }
 
 impl TokenResponse {
     /// `now`: a token that is given again tells what is left of it (H-25).
-    fn of((access_token, issued): (AccessToken, IssuedToken), now: Timestamp) -> TokenResponse {
-        TokenResponse { access_token, expires_in: issued.expires_in(now), scopes: issued.scopes, created_at: issued.created_at }
+    fn of(given: &GivenToken, now: Timestamp) -> TokenResponse {
+        TokenResponse {
+            access_token: given.access_token.reveal().to_owned(),
+            token_type: "Bearer",
+            expires_in: given.issued.expires_in(now),
+            scope: given.issued.scopes.to_string(),
+            created_at: given.issued.created_at.0,
+        }
     }
 }
 
 impl From<TokenResponse> for Response {
     fn from(answer: TokenResponse) -> Response {
-        let mut body = Map::new();
-        body.insert("access_token".into(), Value::from(answer.access_token.reveal()));
-        body.insert("token_type".into(), Value::from("Bearer"));
-        // Never null: clients take a key that is there for an end (C-RC-04).
-        if let Some(seconds) = answer.expires_in {
-            body.insert("expires_in".into(), Value::from(seconds));
-        }
-        body.insert("scope".into(), Value::from(answer.scopes.to_string()));
-        body.insert("created_at".into(), Value::from(answer.created_at.0));
-        Response::json(StatusCode::OK, &body).with("cache-control", "no-store").with("pragma", "no-cache")
+        Response::json(StatusCode::OK, &answer).with("cache-control", "no-store").with("pragma", "no-cache")
     }
 }
