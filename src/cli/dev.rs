@@ -29,7 +29,9 @@ impl Dev {
         log::install(::log::LevelFilter::Info);
         let address: ListenAddress = parse_listen(&self.listen)?;
         if !is_loopback(&address) {
-            return Err(Failure::misuse(format!("--listen {address} is not loopback; everybody knows dev's passwords")));
+            return Err(Failure::misuse(format!(
+                "--listen {address} is neither 127.0.0.1 nor [::1]; everybody knows dev's passwords"
+            )));
         }
         let directory =
             Directory::new().map_err(|error| Failure::new(Exit::CannotOpen, format!("no temporary directory: {error}")))?;

@@ -1,6 +1,7 @@
 //! `hallpass serve`: the server.
 
 use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ impl Serve {
         });
         let base_url = base_url.transpose()?;
         if base_url.is_none() && !is_loopback(&address) {
-            let why = "is not loopback, so clients must be told where the server is; add --base-url https://auth.example";
+            let why = "is neither 127.0.0.1 nor [::1], so clients must be told where the server is; add --base-url https://auth.example";
             return Err(Failure::misuse(format!("--listen {address} {why}")));
         }
         let registration_open = match self.registration.as_str() {
@@ -129,9 +130,9 @@ pub fn listen(address: &ListenAddress) -> Result<Listener, Failure> {
     Listener::bind(address).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
-/// Whether only this machine can connect.
+/// Whether only this machine can connect, and by a name that is answered without a base URL (H-28). `127.0.0.2` is not one.
 pub fn is_loopback(address: &ListenAddress) -> bool {
-    matches!(address, ListenAddress::Tcp(address) if address.ip().to_canonical().is_loopback())
+    matches!(address, ListenAddress::Tcp(address) if address.ip() == Ipv4Addr::LOCALHOST || address.ip() == Ipv6Addr::LOCALHOST)
 }
 
 pub fn port_of(address: &ListenAddress) -> u16 {

@@ -127,6 +127,9 @@ mod tests {
             ("a@b@c", None),
             ("a b@c", None),
             ("<a@b>", None),
+            ("a,c@b", None),
+            (&format!("{}@b", "a".repeat(252)), Some(&format!("{}@b", "a".repeat(252)))),
+            (&format!("{}@b", "a".repeat(253)), None),
         ] {
             assert_eq!(Email::parse(text).ok().as_ref().map(Email::as_str), expected, "{text:?}");
         }

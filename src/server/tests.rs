@@ -1,6 +1,6 @@
 //! The limits whose real figures are too long to wait for, with short ones, over real sockets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex};
@@ -92,7 +92,10 @@ impl Running {
 
 fn all(mut stream: impl Read) -> String {
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes); // cut off is what some of these are about
+    // Cut off is what some of these are about; left waiting is what none may be.
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "nobody ends it: {error}");
+    }
     String::from_utf8(bytes).unwrap()
 }
 
@@ -107,6 +110,7 @@ fn a_panic_is_500_and_one_while_refusing_too() {
     assert!(answer.starts_with("HTTP/1.1 500 ") && answer.ends_with("refused"), "{answer}");
     let answer = all(server.send("GET /refuse-badly HTTP/1.1\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(answer.contains("\r\nx-request-id: "), "{answer}");
     assert_eq!(status(server.get("/")), "200");
     server.end();
 }
@@ -124,6 +128,16 @@ fn a_late_head_is_closed_without_a_word_and_a_late_body_is_408() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("fine"), "{answer}");
     let answer = all(server.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"));
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close"), "{answer}");
+    server.end();
+}
+
+#[test]
+fn a_proxy_may_stay_idle_for_longer() {
+    let server = Running::with(|options| options.limits.head_time = Duration::from_millis(100)); // loopback is trusted
+    let mut stream = server.connect();
+    thread::sleep(Duration::from_millis(500)); // the proxy's own idleness, which is what is tested
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(status(stream), "200");
     server.end();
 }
 
@@ -169,6 +183,35 @@ fn a_client_that_takes_nothing_is_cut_off() {
     let length = all(stalled).len();
     assert!((1..64 << 20).contains(&length), "{length} bytes");
     server.end();
+}
+
+#[test]
+fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
+    let server = Running::with(|options| options.limits.write_stall = Duration::from_millis(500));
+    let mut slow = server.get("/large");
+    let (mut piece, mut length) = (vec![0; 1 << 20], 0);
+    loop {
+        thread::sleep(Duration::from_millis(20)); // longer in all than it may stand still
+        match slow.read(&mut piece).unwrap() {
+            0 => break,
+            read => length += read,
+        }
+    }
+    assert!(length > 64 << 20, "{length} bytes");
+    server.end();
+}
+
+#[test]
+fn the_end_waits_for_no_client_that_is_slow_to_leave() {
+    let server = Running::with(|options| {
+        options.limits.linger = Duration::from_secs(20);
+        options.limits.drain = Duration::from_secs(20);
+    });
+    let mut idle = server.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    idle.read_exact(&mut [0; 12]).unwrap();
+    let began = Instant::now();
+    server.end();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -223,7 +223,24 @@ mod tests {
         for reply in waiting {
             assert!(reply.blocking_recv().is_err(), "a dropped call is an error at once");
         }
+        assert!(workers.call(request("/")).is_err(), "nobody would answer it");
         application.0.wait();
         assert_eq!(status(busy), Ok(StatusCode::OK));
+    }
+
+    #[test]
+    fn a_call_nobody_waits_for_is_not_answered() {
+        let (workers, application) = workers(1, 8, 2);
+        let busy = workers.call(request("/wait")).ok().unwrap();
+        while !workers.lock().calls.is_empty() {
+            thread::yield_now(); // until the one worker has taken it
+        }
+        drop(workers.call(request("/wait")).ok().unwrap()); // would wait for somebody for ever
+        application.0.wait();
+        assert_eq!(status(busy), Ok(StatusCode::OK));
+        while !workers.lock().calls.is_empty() {
+            thread::yield_now();
+        }
+        assert!(workers.stop(Duration::from_secs(10)));
     }
 }

@@ -167,4 +167,34 @@ mod tests {
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).unwrap();
         assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, SCHEMA_VERSION));
     }
+
+    #[test]
+    fn a_connection_is_as_durable_and_as_closed_as_the_design_says() {
+        let path = std::env::temp_dir().join(format!("hallpass-open-{}.db", std::process::id()));
+        let (file, writer) = File::open(&path, Role::Command).unwrap();
+        let reader = file.reader().unwrap();
+        let number = |connection: &Connection, name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        for (connection, name, value) in [
+            (&writer, "synchronous", 2), // FULL
+            (&writer, "wal_autocheckpoint", 1000),
+            (&writer, "journal_size_limit", 64 << 20),
+            (&writer, "foreign_keys", 1),
+            (&writer, "trusted_schema", 0),
+            (&writer, "busy_timeout", 2000),
+            (&writer, "temp_store", 2), // MEMORY
+            (&writer, "mmap_size", 0),
+            (&reader, "query_only", 1),
+            (&reader, "trusted_schema", 0),
+            (&reader, "busy_timeout", 2000),
+            (&reader, "temp_store", 2),
+            (&reader, "mmap_size", 0),
+        ] {
+            assert_eq!(number(connection, name), Ok(value), "{name}");
+        }
+        assert!(reader.execute_batch("DELETE FROM users").is_err());
+        drop((reader, writer));
+        for name in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{name}", path.display())); // the last to close took the two
+        }
+    }
 }

@@ -190,7 +190,9 @@ mod tests {
     fn writer() -> (Arc<Writer>, tempdir::Directory) {
         let directory = tempdir::Directory::new();
         let connection = Connection::open(directory.0.join("x.db")).unwrap();
-        connection.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER NOT NULL UNIQUE) STRICT;").unwrap();
+        connection
+            .execute_batch("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; CREATE TABLE t (n INTEGER NOT NULL UNIQUE) STRICT;")
+            .unwrap();
         (Arc::new(Writer::start(connection)), directory)
     }
 
@@ -291,5 +293,49 @@ mod tests {
         assert!(matches!(ended, Err(Fault::Unavailable(_))), "{ended:?}");
         assert_eq!(rows(&writer), 0);
         assert_eq!(writer.write(insert(2)).unwrap(), 2);
+    }
+
+    #[test]
+    fn neighbours_of_a_closure_that_ends_the_transaction_are_told_so_and_later_ones_run() {
+        let (writer, _directory) = writer();
+        let gate = Arc::new(Barrier::new(2));
+        let held = {
+            let (writer, gate) = (writer.clone(), gate.clone());
+            std::thread::spawn(move || {
+                writer.write(move |tx| {
+                    gate.wait(); // the writer is busy here until the others are queued behind it
+                    gate.wait();
+                    insert(1)(tx)
+                })
+            })
+        };
+        gate.wait();
+        type Closure = Box<dyn FnOnce(&Write) -> Result<i64, Fault> + Send>;
+        let queue = |closure: Closure| {
+            let (reply, answer) = sync_channel(1);
+            writer.send(Box::new(Awaited { closure: Some(closure), value: None, reply })).unwrap();
+            answer
+        };
+        let ending = queue(Box::new(|tx| {
+            tx.connection.execute_batch("ROLLBACK")?; // as SQLite does by itself when the disk is full
+            Ok(2)
+        }));
+        let later = queue(Box::new(|tx| insert(3)(tx)));
+        gate.wait();
+        assert!(matches!(held.join().unwrap(), Err(Fault::Unavailable(_))), "what it wrote is gone");
+        assert!(matches!(ending.recv().unwrap(), Err(Fault::Unavailable(_))));
+        assert_eq!(later.recv().unwrap().unwrap(), 3);
+        assert_eq!(rows(&writer), 1);
+    }
+
+    #[test]
+    fn a_commit_that_fails_is_told_and_does_not_stop_the_next() {
+        let (writer, _directory) = writer();
+        // checked at COMMIT, which then fails and leaves the transaction open
+        let deferred = "CREATE TABLE child (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED) STRICT";
+        writer.write(move |tx| Ok(tx.connection.execute_batch(deferred)?)).unwrap();
+        assert!(writer.write(|tx| Ok(tx.connection.execute("INSERT INTO child (n) VALUES (9)", [])?)).is_err());
+        assert_eq!(writer.write(insert(2)).unwrap(), 2);
+        assert_eq!(rows(&writer), 1);
     }
 }

@@ -3,14 +3,23 @@
 use super::{Issue, TokenResponse};
 use crate::endpoints::Context;
 use crate::endpoints::client_authentication::authenticate_client;
-use crate::endpoints::error::TokenError;
-use crate::endpoints::resource_owner::authenticate;
+use crate::endpoints::error::{GrantRefusal, TokenError};
+use crate::endpoints::resource_owner::{OwnerRefusal, authenticate};
 use crate::http::{Params, Request};
 use crate::oauth::scope::{ScopeRefusal, ScopeSet};
 
+/// A password is looked at once more if the account changed meanwhile: another log-in may just have replaced its hash by a
+/// better one, and then it still is the password. A second change is a refusal (H-30).
+pub fn issue(ctx: &Context, request: &Request, params: &Params) -> Result<TokenResponse, TokenError> {
+    match attempt(ctx, request, params) {
+        Err(TokenError::InvalidGrant(GrantRefusal::Owner(OwnerRefusal::Changed))) => attempt(ctx, request, params),
+        outcome => outcome,
+    }
+}
+
 /// The client, whether the grant is open to it (H-14), the person, the scope (C-PWD-02): who has no right password is told
 /// nothing about scopes.
-pub fn issue(ctx: &Context, request: &Request, params: &Params) -> Result<TokenResponse, TokenError> {
+fn attempt(ctx: &Context, request: &Request, params: &Params) -> Result<TokenResponse, TokenError> {
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
     if !client.client.password_grant {
         return Err(TokenError::UnauthorizedClient);
