@@ -321,3 +321,38 @@ fn says(request: Request, status: u16, error: &str) -> Answer {
     assert_eq!(answer.json(), json!({ "error": error }));
     answer
 }
+
+#[test]
+fn a_disabled_account_is_not_found_by_its_id() {
+    // C-ACC-05, H-26
+    let server = Server::start();
+    server.get("/api/v1/accounts/1").send().expect(200);
+    server.sql("UPDATE users SET disabled_at = unixepoch()");
+    says(server.get("/api/v1/accounts/1"), 404, "Record not found");
+    server.sql("UPDATE users SET disabled_at = NULL");
+    server.get("/api/v1/accounts/1").send().expect(200);
+}
+
+#[test]
+fn an_administrator_has_a_role_and_everybody_else_has_none() {
+    // C-ACC-02
+    let server = Server::start();
+    let told = |role: &Value| (role["id"].clone(), role["permissions"].clone(), role["highlighted"].clone());
+    assert_eq!(told(&whoami(&server)["role"]), (json!("-99"), json!("0"), json!(false)));
+    server.sql("UPDATE users SET is_admin = 1");
+    let account = whoami(&server);
+    assert_eq!(told(&account["role"]), (json!("3"), json!("1"), json!(true)));
+    assert_eq!(account["roles"], json!([]), "it is not shown off");
+}
+
+#[test]
+fn who_has_no_display_name_is_called_by_their_name() {
+    // C-UIN-02: clients show `name`, so it is never empty
+    let server = Server::start();
+    let app = server.register(OOB, "profile");
+    let token = server.password_token(&app, "profile").access_token;
+    for (display_name, name) in [("", "alice"), ("Alice Liddell", "Alice Liddell")] {
+        server.sql(&format!("UPDATE users SET display_name = '{display_name}'"));
+        assert_eq!(server.get("/oauth/userinfo").bearer(&token).send().expect(200).json()["name"], name);
+    }
+}

@@ -449,3 +449,18 @@ fn a_dead_token_tells_nothing_about_its_app() {
     assert_eq!(answer.text(), json!({ "error": say::T_UNKNOWN }).to_string());
     assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"hallpass\""));
 }
+
+#[test]
+fn a_website_is_read_as_written() {
+    // C-APP-14, C-APP-18: a browser drops tabs and line ends and finds an address; we do not
+    let server = Server::start();
+    let invalid = "Application website is not a valid URL";
+    for website in ["https://app.example/\nx", "https://app\t.example/", " https://app.example/", "https://app.example/\u{7f}"] {
+        expect_invalid(register(&server, &[("website", json!(website))]), &[invalid]);
+    }
+    // characters count, not bytes
+    let website = |characters: usize| format!("https://a/{}", "é".repeat(characters - "https://a/".len()));
+    register(&server, &[("website", json!(website(2000)))]).expect(200);
+    let long = "Application website is too long (maximum is 2000 characters)";
+    expect_invalid(register(&server, &[("website", json!(website(2001)))]), &[long]);
+}

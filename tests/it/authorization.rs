@@ -169,6 +169,7 @@ fn a_request_that_cannot_be_granted_is_a_page_for_everybody_and_before_sign_in()
         (&[("scope", Some("read,profile"))], 400, say::D_SCOPE),
         (&[("scope", Some("read\tprofile"))], 400, say::D_SCOPE),
         (&[("scope", Some("read\nprofile"))], 400, say::D_SCOPE),
+        (&[("scope", Some("read\rprofile"))], 400, say::D_SCOPE),
         (&[("client_id", Some(&write_only.client_id)), ("scope", None)], 400, say::D_SCOPE),
         (&[("code_challenge", Some(&challenge))], 400, say::D_PKCEM),
         (&[("code_challenge", Some(&challenge)), ("code_challenge_method", Some(""))], 400, say::D_PKCEM),
@@ -477,6 +478,59 @@ fn force_login_shows_the_page_but_asks_for_no_password() {
         assert!(page.forms().iter().all(|form| form.passwords.is_empty()), "{truthy}");
         assert!(words(&page).to_lowercase().contains("another account"), "{}", page.text());
     }
+}
+
+#[test]
+fn an_expired_token_is_no_consent() {
+    // C-AUT-06, H-25
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read");
+    server.password_token(&app, "read");
+    let mut browser = alice(&server);
+    browser.get(&target(&app, CALLBACK, &[("scope", "read")])).expect(302);
+    server.sql("UPDATE access_tokens SET expires_at = unixepoch() - 1");
+    consent(&mut browser, &app, CALLBACK, &[("scope", "read")]);
+}
+
+#[test]
+fn the_consent_page_says_where_the_answer_goes() {
+    // C-SEC-04
+    let server = Server::start();
+    let places = [
+        ("https://app.example:8443/cb", "app.example:8443"),
+        ("http://127.0.0.1:7777/cb", "127.0.0.1:7777"),
+        ("my-app://cb", "my-app:"),
+        ("com.example.app:/cb", "com.example.app:"),
+        (OOB, "a code to copy"),
+    ];
+    let app = server.register(&places.map(|(redirect_uri, _)| redirect_uri).join(" "), "read");
+    let mut browser = alice(&server);
+    for (redirect_uri, _) in places {
+        let shown = words(&consent(&mut browser, &app, redirect_uri, &[]));
+        for (other, place) in places {
+            assert_eq!(shown.contains(place), other == redirect_uri, "{redirect_uri} and {place}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_click_after_the_session_ended_comes_back_to_the_same_request() {
+    // C-AUT-20, C-AUT-02
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read write");
+    let more = [("scope", "read write"), ("state", "a b&c"), ("response_mode", "fragment")];
+    let mut browser = alice(&server);
+    let page = consent(&mut browser, &app, CALLBACK, &more);
+    server.sql("DELETE FROM sessions");
+    let answer = browser.allow(&page).expect(303);
+    let answer = browser.sign_in_at(answer, "alice", PASSWORD).expect(303);
+    let again = browser.follow(answer).expect(200);
+    let carried = |page: &Answer| {
+        let mut form = form_of(page, false).without("authenticity_token");
+        form.fields.sort();
+        form.fields
+    };
+    assert_eq!(carried(&again), carried(&page));
 }
 
 // ---- Allow

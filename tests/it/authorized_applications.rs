@@ -236,7 +236,6 @@ fn an_app_whose_tokens_have_expired_is_not_listed_and_asks_again() {
         form_encode(&[("response_type", "code"), ("client_id", &app.client_id), ("redirect_uri", CALLBACK), ("scope", "read")])
     );
     assert_eq!(listed(&alice).len(), 1);
-    alice.get(&target).expect(302);
     server.sql("UPDATE access_tokens SET expires_at = unixepoch() - 1");
     assert_eq!(listed(&alice).len(), 0);
     alice.get(&target).expect(200);
@@ -252,4 +251,38 @@ fn a_deleted_app_is_not_listed() {
     assert_eq!(listed(&alice).len(), 1);
     server.sql("UPDATE clients SET deleted_at = unixepoch()");
     assert_eq!(listed(&alice).len(), 0);
+}
+
+#[test]
+fn a_form_for_one_app_lets_no_other_go() {
+    // C-SEC-03
+    let server = Server::start();
+    let (app, other) = (server.register(CALLBACK, "read"), server.register(CALLBACK, "read"));
+    let mut alice = signed_in(&server, "alice");
+    let tokens = [token_of(&mut alice, &app, "read"), token_of(&mut alice, &other, "read")];
+    let page = alice.get(LIST).expect(200);
+    let mut crossed = revoke_form(&page, &app);
+    crossed.action = revoke_form(&page, &other).action;
+    alice.submit(&crossed).expect(422);
+    for token in &tokens {
+        server.whoami(&token.access_token).expect(200);
+    }
+}
+
+#[test]
+fn an_app_whose_tokens_all_ended_or_that_is_gone_is_not_listed() {
+    // C-AAP-02
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read");
+    let mut alice = signed_in(&server, "alice");
+    token_of(&mut alice, &app, "read");
+    for (ended, back) in [
+        ("UPDATE access_tokens SET expires_at = created_at - 1", "UPDATE access_tokens SET expires_at = NULL"),
+        ("UPDATE clients SET deleted_at = created_at", "UPDATE clients SET deleted_at = NULL"),
+    ] {
+        server.sql(ended);
+        assert!(listed(&alice).is_empty(), "{ended}");
+        server.sql(back);
+        assert_eq!(listed(&alice).len(), 1, "{back}");
+    }
 }

@@ -501,3 +501,113 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }
+
+#[test]
+fn no_workers_would_answer_nobody() {
+    let directory = Scratch::new();
+    let db = directory.file("hallpass.db");
+    let line = refused(&ended(&["serve", "--db", &db, "--listen", "127.0.0.1:0", "--workers", "0"]), &[MISUSE]);
+    assert!(line.contains("--workers"), "{line}");
+    let mut server = Server::start_with(&["--workers", "1"]);
+    server.get("/api/v2/instance").send().expect(200);
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn what_follows_two_dashes_is_no_flag() {
+    let directory = Scratch::new();
+    let db = directory.file("hallpass.db");
+    let arguments = ["user", "add", "--email", "b@example.org", "--db", &db, "--generate", "--", "--version"];
+    let line = refused(&ended(&arguments), &[MISUSE]);
+    assert!(line.contains("--version"), "{line}");
+    assert_eq!(accounts(&db), 0);
+}
+
+#[test]
+fn one_line_ending_of_either_kind_is_not_the_passwords() {
+    // C-PWD-07
+    let directory = Scratch::new();
+    let (db, file) = (directory.file("hallpass.db"), directory.file("password"));
+    for (name, written) in [("unix", "of a file \n"), ("windows", "of a file \r\n"), ("twice", "of a file \n\n")] {
+        std::fs::write(&file, written).unwrap();
+        let email = format!("{name}@example.org");
+        let output = hallpass(&["user", "add", name, "--email", &email, "--db", &db, "--password-file", &file], "");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let server = directory.serve();
+    for (name, password, right) in [
+        ("unix", "of a file ", true),
+        ("windows", "of a file ", true),
+        ("windows", "of a file \r", false),
+        ("twice", "of a file \n", true),
+        ("twice", "of a file ", false),
+    ] {
+        assert_eq!(can_sign_in(&server, name, password), right, "{name} {password:?}");
+    }
+}
+
+#[test]
+fn two_people_with_one_password_have_different_hashes() {
+    // RFC 9106 §3.1: every password has a salt of its own
+    let directory = Scratch::new();
+    let db = directory.file("hallpass.db");
+    for name in ["alice", "bob"] {
+        add_user(Path::new(&db), name, &format!("{name}@example.org"), PASSWORD);
+    }
+    let connection = rusqlite::Connection::open(&db).unwrap();
+    let hashes = "SELECT count(DISTINCT substr(password_hash, instr(password_hash, 'p=1$'), 26)) FROM users";
+    assert_eq!(connection.query_row(hashes, [], |row| row.get(0)), Ok(2), "salts");
+}
+
+#[test]
+fn the_exit_code_tells_what_to_do_about_a_file() {
+    // sysexits: 73 it cannot be made, 75 try again later, 78 it is the wrong one
+    let directory = Scratch::new();
+    let newer = directory.file("newer.db");
+    add_user(Path::new(&newer), "alice", "alice@example.org", PASSWORD);
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let older = directory.file("older.db");
+    add_user(Path::new(&older), "alice", "alice@example.org", PASSWORD);
+    rusqlite::Connection::open(&older).unwrap().pragma_update(None, "user_version", 0).unwrap();
+    let locked = directory.file("locked.db");
+    add_user(Path::new(&locked), "alice", "alice@example.org", PASSWORD);
+    let lock = rusqlite::Connection::open(&locked).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let nowhere = directory.file("nowhere/hallpass.db");
+    for (file, code, advice) in [
+        (&nowhere, 73, "cannot be opened"),
+        (&locked, IN_USE, "try again"),
+        (&newer, 78, "upgrade hallpass"),
+        (&older, 78, "not a hallpass database"),
+    ] {
+        for output in both_commands(file) {
+            let line = refused(&output, &[code]);
+            assert!(line.contains(advice), "{file}: {line}");
+        }
+    }
+}
+
+#[test]
+fn an_ordinary_file_is_no_socket_to_be_taken_over() {
+    let directory = Scratch::new();
+    let (db, letter) = (directory.file("hallpass.db"), directory.file("letter.txt"));
+    std::fs::write(&letter, "Dear Alice").unwrap();
+    let listen = format!("unix:{letter}");
+    let output = ended(&["serve", "--db", &db, "--listen", &listen, "--base-url", "https://auth.example"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(&format!("cannot listen on {listen}")), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&letter).unwrap(), "Dear Alice");
+}
+
+#[test]
+fn an_address_that_would_not_be_answered_is_not_listened_on() {
+    // H-28: without a base URL a Host of 127.0.0.2 is 421, so the first line would name an address that answers nobody
+    let directory = Scratch::new();
+    let db = directory.file("hallpass.db");
+    for listen in ["127.0.0.2:0", "[::ffff:127.0.0.1]:0"] {
+        let line = refused(&ended(&["serve", "--db", &db, "--listen", listen]), &[MISUSE]);
+        assert!(line.contains("--base-url"), "{line}");
+        refused(&ended(&["dev", "--listen", listen]), &[MISUSE]);
+    }
+}

@@ -17,7 +17,7 @@ const UNTESTED: &[(&str, &str)] = &[
     ("C-RAT-08", "not built yet: rate limits"),
     ("C-ACC-03", "allows keys that only Mastodon 4.6 has; hallpass promises none of them"),
     ("C-CLI-07", "constant time cannot be told from outside; src/oauth compares with the subtle crate"),
-    ("C-PWD-09", "equal time cannot be told from outside on a shared machine"),
+    ("C-PWD-09", "equal time cannot be told from outside on a shared machine, and no test here is timed"),
     ("C-REU-04", "says only: see H-10"),
 ];
 

@@ -122,6 +122,23 @@ fn the_origin_is_not_looked_at() {
 }
 
 #[test]
+fn only_a_preflight_is_answered_as_one() {
+    // C-COR-03, H-13
+    let server = Server::start();
+    let path = "/api/v2/instance";
+    let asking = ("Access-Control-Request-Method", "GET");
+    for request in [
+        server.request("OPTIONS", path),
+        server.request("OPTIONS", path).header(asking.0, asking.1),
+        from(ORIGIN, server.request("OPTIONS", path)),
+    ] {
+        request.send().expect(405);
+    }
+    let plain = server.get(path).send().expect(200);
+    assert_eq!(from(ORIGIN, server.get(path)).header(asking.0, asking.1).send().expect(200).body, plain.body);
+}
+
+#[test]
 fn a_preflight_does_nothing() {
     // C-COR-03
     let server = Server::start();

@@ -183,3 +183,54 @@ pub fn sh(directory: &Path, script: &str) -> std::process::Output {
         .output()
         .expect("sh runs")
 }
+
+#[test]
+fn what_clients_ask_for_after_login_is_behind_the_scopes() {
+    // C-RC-13, C-BEA-05, C-BEA-06
+    let server = Server::start_dev();
+    let app = server.register(OOB, "read read:statuses write");
+    let token = |scope: &str| {
+        let fields = [("grant_type", "password"), ("username", "alice"), ("password", "alice"), ("scope", scope)];
+        Token::of(server.token_request(&app, &fields)).access_token
+    };
+    let (read, statuses, write) = (token("read"), token("read:statuses"), token("write"));
+    for (path, statuses_do) in [
+        ("/api/v1/timelines/home", 200),
+        ("/api/v1/preferences", 403),
+        ("/api/v1/notifications", 403),
+        ("/api/v1/lists", 403),
+        ("/api/v1/filters", 403),
+        ("/api/v2/filters", 403),
+    ] {
+        server.get(path).send().expect(401);
+        server.get(path).bearer(&write).send().expect(403);
+        server.get(path).bearer(&statuses).send().expect(statuses_do);
+        server.get(path).bearer(&read).send().expect(200).json();
+    }
+    // `serve` answers only what it owns
+    assert_eq!(Server::start().get("/api/v1/timelines/home").send().status, 404);
+}
+
+#[test]
+fn what_it_writes_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = fresh_directory();
+    let child = Command::new(binary())
+        .args(["dev", "--listen", "127.0.0.1:0"])
+        .env_clear()
+        .env("TMPDIR", &directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.expect("the binary starts");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let modes =
+        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().metadata().unwrap().permissions().mode() & 0o777);
+    let modes: Vec<u32> = modes.collect();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+    assert_eq!(end_of(child).status.code(), Some(0));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(modes, [0o700]);
+}

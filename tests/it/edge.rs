@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::support::client::{connect, exchange};
-use super::support::server::hallpass;
+use super::support::server::{binary, fresh_directory, hallpass};
 use super::support::{Answer, Server};
 
 /// A server with a base URL, so that it does not look at the `Host` of these requests (H-28).
@@ -442,4 +442,175 @@ fn a_taken_port_is_a_clear_failure() {
     assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
     assert!(output.stdout.is_empty(), "it says it listens only when it does");
     server.get("/health").send().expect(200);
+}
+
+#[test]
+fn a_refusal_has_its_id_and_its_reason_in_the_log() {
+    // C-GEN-13
+    let server = start();
+    let refused = raw(&server, token_head("Content-Length: 70000\r\n")).expect(413);
+    let id = refused.header("x-request-id").expect("an id").to_string();
+    server.await_log(&format!("id={id} "));
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains(&id)).expect("a line");
+    assert!(line.contains(" status=413 ") && line.ends_with("reason=\"body declared too large\""), "{line}");
+}
+
+#[test]
+fn a_proxy_brings_everybodys_connections() {
+    // Design §2: 128 connections of one address, trusted proxies exempt
+    let keep = |server: &Server, count: usize| -> Vec<Connection> {
+        let mut connections: Vec<Connection> = (0..count).map(|_| Connection::to(server)).collect();
+        connections.iter_mut().for_each(|connection| connection.write(HEALTH));
+        connections
+    };
+    let server = start(); // loopback is trusted
+    for mut connection in keep(&server, 160) {
+        connection.read().expect(200);
+    }
+    let server = Server::start_with(&["--base-url", "http://auth.localhost", "--trusted-proxy", "192.0.2.1"]);
+    let mut kept = keep(&server, 128);
+    for connection in &mut kept {
+        connection.read().expect(200);
+    }
+    let mut one_more = connect(server.address);
+    let mut said = Vec::new();
+    one_more.read_to_end(&mut said).expect("turned away with a word");
+    assert!(said.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&said));
+    kept[0].write(HEALTH);
+    kept[0].read().expect(200);
+}
+
+/// The server with a limit of open files (`ulimit -n`), soft or hard and soft.
+fn start_with_files(ulimit: &str) -> (std::process::Child, std::net::SocketAddr, std::path::PathBuf) {
+    let directory = fresh_directory();
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &format!("ulimit {ulimit} && exec \"$0\" \"$@\"")])
+        .arg(binary())
+        .args(["serve", "--db", "hallpass.db", "--listen", "127.0.0.1:0", "--base-url", "http://auth.localhost"])
+        .current_dir(&directory)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("sh starts");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).expect("stdout is text");
+    let address = first.trim_end().rsplit("//").next().unwrap().parse().expect("an address");
+    (child, address, directory)
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_it_may_be() {
+    // Design §2
+    let (mut child, address, directory) = start_with_files("-S -n 256");
+    let health = exchange(address, b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); // it serves, not only listens
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("Linux tells");
+    let _ = child.kill();
+    let _ = child.wait();
+    let _ = std::fs::remove_dir_all(directory);
+    assert!(health.starts_with(b"HTTP/1.1 200 "));
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("the limit");
+    let soft: u64 = line.split_whitespace().nth(3).and_then(|word| word.parse().ok()).expect("a number");
+    assert!(soft > 256, "{line}");
+}
+
+#[test]
+fn short_of_files_it_takes_fewer_connections_and_answers_them() {
+    // Design §2: half of a few files are for what an answer needs
+    let (mut child, address, directory) = start_with_files("-n 80");
+    let mut early = connect(address);
+    early.write_all(HEALTH.as_bytes()).expect("the server takes it");
+    early.read_exact(&mut [0; 12]).expect("an answer");
+    let crowd: Vec<TcpStream> = (0..100).map(|_| connect(address)).collect();
+    // the last to come are turned away with a word, so all before them have been dealt with
+    let mut last = crowd.last().expect("a crowd");
+    last.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline can be set");
+    let mut said = [0; 12];
+    let heard = last.read_exact(&mut said);
+    let asked = b"GET /api/v1/instance HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"; // reads the database for the first time
+    early.write_all(asked).expect("the server takes it");
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).expect("an answer");
+    drop(crowd);
+    let _ = child.kill();
+    let _ = child.wait();
+    let _ = std::fs::remove_dir_all(directory);
+    assert!(heard.is_ok() && &said == b"HTTP/1.1 503", "{heard:?}");
+    assert!(answer.contains("HTTP/1.1 200 OK") && answer.contains("contact_account"), "{answer}");
+}
+
+#[test]
+fn accepting_goes_on_once_there_are_files_again() {
+    // Design §2: tiny_http stops for good at the first EMFILE
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let server = Server::start_with(&["--base-url", "http://auth.localhost", "--workers", "1"]);
+    server.get("/api/v1/instance").send().expect(200); // so that the worker has its connection to the database
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("Linux tells").count() as u64;
+    let limit = |files| {
+        let pid = Pid::from_raw(server.pid() as i32);
+        prlimit(pid, Resource::Nofile, Rlimit { current: Some(files), maximum: Some(files) }).expect("a limit can be set");
+    };
+    limit(open + 2);
+    let crowd: Vec<TcpStream> = (0..8).map(|_| connect(server.address)).collect();
+    server.await_log("cannot accept a connection");
+    std::thread::sleep(Duration::from_millis(600)); // the shortage itself, with a dozen attempts in it
+    let told = server.log().matches("cannot accept a connection").count();
+    assert!(told <= 4, "once a second at most: {}", server.log());
+    drop(crowd);
+    server.get("/health").send().expect(200);
+}
+
+#[test]
+fn an_ipv4_client_of_an_ipv6_socket_is_the_ipv4_client() {
+    let Ok(probe) = std::net::TcpListener::bind("[::]:0") else { return }; // no IPv6 on this machine
+    let port = probe.local_addr().expect("an address").port();
+    drop(probe);
+    let directory = fresh_directory();
+    let listen = format!("[::]:{port}");
+    let arguments = ["serve", "--db", "hallpass.db", "--listen", &listen, "--base-url", "https://auth.example"];
+    let mut child = std::process::Command::new(binary())
+        .args(arguments)
+        .current_dir(&directory)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).expect("stdout is text");
+    let answer = exchange(([127, 0, 0, 1], port).into(), b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    let _ = std::fs::remove_dir_all(directory);
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains(" peer=127.0.0.1 "), "{log}");
+}
+
+#[test]
+fn who_ends_the_sending_side_is_waited_for() {
+    // RFC 9112 §9.6: a half-closed connection still takes an answer, even one that is some time coming
+    let server = start();
+    let lock = server.database();
+    lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let body = "client_name=x&redirect_uris=https%3A%2F%2Fa%2Fcb";
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let mut connection = Connection::to(&server);
+    connection.write(format!("POST /api/v1/apps HTTP/1.1\r\nHost: a\r\n{form}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    connection.0.get_ref().shutdown(Shutdown::Write).expect("a side can be ended");
+    std::thread::sleep(Duration::from_millis(300)); // the answer cannot come before the lock goes
+    lock.execute_batch("ROLLBACK").expect("it goes");
+    connection.read().expect(200);
+}
+
+#[test]
+fn a_client_still_sending_is_not_cut_off_before_it_has_heard_why() {
+    // RFC 9112 §9.6: a socket closed with bytes unread is reset, and the answer may go with it
+    let server = start();
+    let mut connection = Connection::to(&server);
+    connection.write(token_head("Content-Length: 1000000\r\n"));
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(10)); // a slow sender; ten times within the second that it is listened to
+        connection.write("a".repeat(1000));
+    }
+    connection.read().expect(413);
 }

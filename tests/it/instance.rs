@@ -1,7 +1,8 @@
 //! What the server says about itself: instance v1 and v2, nodeinfo (contract, section 16), each decoded as typed clients do.
 
 use crate::accounts::{account_shape, misfits};
-use crate::support::{OOB, Server};
+use crate::support::server::fresh_directory;
+use crate::support::{OOB, PASSWORD, Server};
 use serde_json::{Value, json};
 
 const V1: &str = "/api/v1/instance";
@@ -196,6 +197,19 @@ fn accounts_are_counted() {
     assert_eq!(counts(), (json!(2), json!(2)));
 }
 
+#[test]
+fn an_account_that_cannot_sign_in_is_neither_counted_nor_the_contact() {
+    // C-INS-03, C-NOD-02, H-26
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", PASSWORD);
+    for ended in ["disabled_at = created_at", "disabled_at = NULL, deleted_at = created_at"] {
+        server.sql(&format!("UPDATE users SET {ended} WHERE username = 'alice'"));
+        let v1 = get(&server, "/api/v1/instance");
+        assert_eq!((&v1["stats"]["user_count"], &v1["contact_account"]["username"]), (&json!(1), &json!("bob")), "{ended}");
+        assert_eq!(get(&server, "/nodeinfo/2.0")["usage"]["users"]["total"], 1, "{ended}");
+    }
+}
+
 /// The part of `configuration` that v1 and v2 share, and more.
 fn configuration_shape(more: &Value) -> Value {
     let mut shape = json!({
@@ -217,4 +231,28 @@ fn configuration_shape(more: &Value) -> Value {
 
 fn get(server: &Server, path: &str) -> Value {
     server.get(path).send().expect(200).json()
+}
+
+#[test]
+fn before_there_is_an_account_the_contact_is_one_all_the_same() {
+    // C-RC-11: megalodon decodes it, and null is no account
+    let server = Server::start_in(fresh_directory(), &[]);
+    for contact in [get(&server, V1)["contact_account"].clone(), get(&server, V2)["contact"]["account"].clone()] {
+        assert_eq!(misfits("contact", &contact, &account_shape()), Vec::<String>::new(), "{contact:#}");
+    }
+    assert_eq!(get(&server, V1)["stats"]["user_count"], 0);
+}
+
+#[test]
+fn the_domain_is_a_bare_host_and_streaming_is_a_web_socket() {
+    // C-INS-02, C-INS-03
+    for (base_url, host, streaming) in [
+        ("https://auth.example:8443", "auth.example", "wss://auth.example:8443"),
+        ("http://localhost:3000", "localhost", "ws://localhost:3000"),
+    ] {
+        let server = Server::start_with(&["--base-url", base_url]);
+        let (v1, v2) = (get(&server, V1), get(&server, V2));
+        assert_eq!((&v1["uri"], &v1["urls"]["streaming_api"]), (&json!(host), &json!(streaming)));
+        assert_eq!((&v2["domain"], &v2["configuration"]["urls"]["streaming"]), (&json!(host), &json!(streaming)));
+    }
 }

@@ -568,3 +568,24 @@ fn at_the_exchange_too_a_loopback_literal_may_change_its_port_and_nothing_else()
         assert_eq!(answer.status, 200, "{exchanged}: {}", answer.text());
     }
 }
+
+#[test]
+fn a_web_address_without_a_host_is_told_so_beside_its_other_faults() {
+    // C-URI-02
+    let server = Server::start();
+    for uri in ["http:///cb#x", "https:///#"] {
+        expect_refused(&server, uri, &[FRAGMENT, INVALID]);
+    }
+}
+
+#[test]
+fn the_port_is_free_for_http_and_https_alone() {
+    // H-05, C-URI-09, RFC 8252 §7.3; a URI with user information cannot be registered, but may be in an old file
+    let server = Server::start();
+    expect_table(&server, "myapp://127.0.0.1/cb", &["myapp://127.0.0.1/cb"], &["myapp://127.0.0.1:1/cb"]);
+    expect_table(&server, "https://127.0.0.1/cb", &["https://127.0.0.1:1/cb"], &["http://127.0.0.1:1/cb"]);
+    let app = server.register("http://127.0.0.1/cb", "read");
+    server.sql(&format!("UPDATE clients SET redirect_uris = 'http://user@127.0.0.1/cb' WHERE id = {}", app.id));
+    expect_mismatch(&server, &app, "http://127.0.0.1/cb");
+    expect_mismatch(&server, &app, "http://127.0.0.1:1/cb");
+}

@@ -87,6 +87,69 @@ fn every_page_is_kept_out_of_frames_caches_referrers_and_sniffing() {
 }
 
 #[test]
+fn every_page_has_one_policy_that_allows_nothing_but_what_the_page_needs() {
+    // C-AUT-09, C-RC-14, C-SEC-06, H-31: each directive, and for old browsers the frame header too
+    let server = Server::start();
+    for (name, page) in every_page(&server) {
+        assert_eq!(page.headers("content-security-policy").len(), 1, "{name}");
+        let leads_to_a_client = ["sign-in", "consent"].iter().any(|start| name.starts_with(start)) && page.status != 422;
+        let asks_again = name == "sign-in refused" || name == "sign-in without a form token";
+        for (directive, sources) in [
+            ("default-src", &["'none'"][..]),
+            ("style-src", &["'self'"]),
+            ("img-src", &["'self'"]),
+            ("base-uri", &["'none'"]),
+            ("frame-ancestors", &["'none'"]),
+            ("form-action", if leads_to_a_client || asks_again { &["'self'", "http:", "https:"] } else { &["'self'"] }),
+        ] {
+            let sources = if (name, directive) == ("form_post", "form-action") { &["https://app.example"] } else { sources };
+            assert_eq!(csp(&page, directive).unwrap_or_default(), sources, "{directive} of {name}");
+        }
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{name}");
+    }
+}
+
+#[test]
+fn an_app_is_not_told_the_address_it_was_reached_from() {
+    // C-SEC-06: the policy of a redirect is the policy of the request that follows it
+    let server = Server::start();
+    let app = server.register(CALLBACK, "read");
+    let mut alice = Browser::new(&server);
+    alice.sign_in("alice", PASSWORD);
+    for mode in ["query", "fragment"] {
+        let page = alice.get(&target(&app, CALLBACK, &[("response_mode", mode)])).expect(200);
+        let denied = alice.submit(&page.forms().into_iter().find(Form::denies).expect("Deny"));
+        for answer in [denied, alice.allow(&page)] {
+            assert_eq!(answer.expect(303).header("referrer-policy"), Some("no-referrer"), "{mode}");
+        }
+    }
+    server.password_token(&app, "read");
+    let answer = alice.get(&target(&app, CALLBACK, &[("scope", "read")])).expect(302);
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+}
+
+#[test]
+fn a_page_does_not_repeat_what_was_wrong_with_a_request() {
+    // C-SEC-01: it might be a secret in the wrong place; only `dev` shows it
+    let secret = "a-secret-in-the-wrong-place";
+    for (server, shows) in [(Server::start(), false), (Server::start_dev(), true)] {
+        let page = server.get(&format!("/oauth/authorize?client_id={secret}")).send().expect(401);
+        assert_eq!(page.text().contains(secret), shows, "{}", page.text());
+    }
+}
+
+#[test]
+fn what_is_the_same_for_everybody_may_be_kept() {
+    // RFC 9111 §5.2.2.9; everything else is C-GEN-10's and C-AUT-09's
+    let server = Server::start();
+    for path in ["/style.css", "/avatar.png", "/header.png"] {
+        let answer = server.get(path).send().expect(200);
+        assert_eq!(answer.headers("cache-control"), ["public, max-age=3600"], "{path}");
+        assert_eq!(answer.headers("set-cookie"), Vec::<&str>::new(), "{path}");
+    }
+}
+
+#[test]
 fn no_page_has_a_script_or_lets_one_run_but_the_one_that_posts_itself() {
     // H-31
     let server = Server::start();

@@ -388,3 +388,192 @@ fn nobody_signs_in_for_a_request_that_will_be_refused() {
     page(&[&good[..], &[("scope", "write")]].concat()).expect(400);
     page(&[&good[..], &[("state", "a"), ("state", "b")]].concat()).expect(400);
 }
+
+#[test]
+fn a_sign_in_ends_the_session_that_the_browser_came_with_and_no_other() {
+    // C-SEC-02
+    let server = Server::start();
+    let (mut here, mut there) = (Browser::new(&server), Browser::new(&server));
+    here.sign_in("alice", PASSWORD);
+    there.sign_in("alice", PASSWORD);
+    let old = here.cookies.clone();
+    let mut open = Browser::new(&server);
+    let form = filled(&mut open, "alice", PASSWORD);
+    open.cookies.extend(old.clone());
+    open.submit(&form).expect(303);
+    assert!(is_signed_in(&mut open) && is_signed_in(&mut there));
+    assert!(!is_signed_in(&mut Browser { server: &server, cookies: old }));
+}
+
+#[test]
+fn the_cookies_are_those_of_one_state_and_last_as_long_as_it() {
+    // C-SEC-02, H-29
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    let age = |answer: &Answer, name: &str| {
+        let set = answer.headers("set-cookie").into_iter().map(str::to_ascii_lowercase);
+        let cookie = set.into_iter().find(|cookie| cookie.starts_with(&format!("{name}="))).expect("it is set");
+        cookie.split("; ").find_map(|attribute| attribute.strip_prefix("max-age=")?.parse::<i64>().ok())
+    };
+    let page = browser.get("/auth/sign_in").expect(200);
+    assert_eq!(age(&page, "hallpass_pre_session"), None); // until the browser is closed
+    let answer = browser.sign_in_at(page, "alice", PASSWORD).expect(303);
+    assert_eq!(age(&answer, "hallpass_session"), Some(90 * 86_400));
+    assert_eq!(browser.cookies.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["hallpass_session"]);
+    let form = sign_out_form(&mut browser);
+    browser.submit(&form).expect(303);
+    assert_eq!(browser.cookies, []);
+}
+
+#[test]
+fn a_second_tab_does_not_spoil_the_first() {
+    // H-29
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    let first = filled(&mut browser, "alice", PASSWORD);
+    let before = cookie(&browser, "hallpass_pre_session");
+    let second = browser.get("/auth/sign_in").expect(200);
+    assert_eq!((second.header("set-cookie"), cookie(&browser, "hallpass_pre_session")), (None, before));
+    browser.submit(&first).expect(303);
+}
+
+#[test]
+fn a_cookie_that_was_not_made_here_is_no_key_of_a_form() {
+    // H-29
+    let server = Server::start();
+    for planted in ["", "x", "planted"] {
+        let mut browser = Browser::new(&server);
+        browser.cookies.push(("hallpass_pre_session".into(), planted.into()));
+        let form = filled(&mut browser, "alice", PASSWORD);
+        let made = cookie(&browser, "hallpass_pre_session").expect("a cookie");
+        assert!(is_secret_shaped(&made), "{made}");
+        browser.cookies.clear();
+        browser.cookies.push(("hallpass_pre_session".into(), planted.into()));
+        browser.submit(&form).expect(422);
+    }
+}
+
+#[test]
+fn who_is_signed_in_already_is_sent_on_and_never_elsewhere() {
+    // C-AUT-02, C-SEC-07
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", PASSWORD);
+    let app = server.register(CALLBACK, "read");
+    let raw = format!("?client_id={}&response_type=code&redirect_uri=https:%2f%2fapp.example%2fcb&state=a%20b", app.client_id);
+    let back = format!("/oauth/authorize{raw}");
+    for (query, expected) in [
+        ("", "/"),
+        ("?return_to=/oauth/authorized_applications", "/oauth/authorized_applications"),
+        (raw.as_str(), back.as_str()),
+        ("?return_to=//evil.example/", "/"),
+        ("?return_to=https%3A%2F%2Fevil.example%2F", "/"),
+        ("?return_to=/auth/sign_out", "/"),
+    ] {
+        assert_eq!(browser.get(&format!("/auth/sign_in{query}")).expect(302).location(), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_password_is_taken_with_its_spaces() {
+    // C-AUT-03
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", " the password of bob ");
+    let mut browser = Browser::new(&server);
+    let form = filled(&mut browser, "bob", "the password of bob");
+    browser.submit(&form).expect(422);
+    browser.sign_in("bob", " the password of bob ");
+}
+
+#[test]
+fn a_session_that_is_used_lives_on() {
+    // C-SEC-02: 14 days from the last use, which is noted to the hour and behind the answer
+    let server = Server::start();
+    let (mut used, mut unused) = (Browser::new(&server), Browser::new(&server));
+    used.sign_in("alice", PASSWORD);
+    unused.sign_in("alice", PASSWORD);
+    let ago = || server.sql("UPDATE sessions SET last_used_at = last_used_at - 864000, created_at = created_at - 864000");
+    let noted = || -> i64 {
+        let sql = "SELECT count(*) FROM sessions WHERE last_used_at > created_at";
+        server.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    ago();
+    assert!(is_signed_in(&mut used));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while noted() == 0 {
+        assert!(std::time::Instant::now() < until, "the use was not noted");
+        std::thread::sleep(std::time::Duration::from_millis(5)); // polls with a deadline
+    }
+    assert_eq!(noted(), 1, "one session's use is not another's");
+    ago();
+    assert!(is_signed_in(&mut used) && !is_signed_in(&mut unused));
+}
+
+#[test]
+fn a_sign_in_drops_ended_sessions_of_this_person_and_no_live_one() {
+    // C-SEC-02: the table does not grow for ever
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", PASSWORD);
+    let mut alive = Browser::new(&server);
+    for (used, made) in [(15, 20), (1, 91), (13, 89)] {
+        alive = Browser::new(&server);
+        alive.sign_in("alice", PASSWORD);
+        server.sql(&format!(
+            "UPDATE sessions SET last_used_at = last_used_at - {used} * 86400, created_at = created_at - {made} * 86400
+             WHERE created_at > unixepoch() - 1000"
+        ));
+        assert_eq!(is_signed_in(&mut alive), used == 13);
+    }
+    let mut bob = Browser::new(&server);
+    bob.sign_in("bob", PASSWORD);
+    server.sql("UPDATE sessions SET last_used_at = 0 WHERE user = (SELECT id FROM users WHERE username = 'bob')");
+    let mut alice = Browser::new(&server);
+    alice.sign_in("alice", PASSWORD);
+    assert!(is_signed_in(&mut alive) && is_signed_in(&mut alice) && !is_signed_in(&mut bob));
+    assert_eq!(sessions_in(&server), 3, "alice's two that live, and bob's");
+}
+
+#[test]
+fn use_another_account_signs_out_and_comes_back_to_the_same_request() {
+    // C-AUT-07, C-SEC-03, C-SEC-07
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", PASSWORD);
+    let app = server.register(CALLBACK, "read");
+    let query = form_encode(&[
+        ("client_id", app.client_id.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("state", "a b&c"),
+        ("response_type", "code"),
+        ("scope", "read"),
+    ]);
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", PASSWORD);
+    let page = browser.get(&format!("/oauth/authorize?{query}")).expect(200);
+    let form = page.forms().into_iter().find(|form| form.action.ends_with("/auth/sign_out")).expect("another account");
+    for elsewhere in ["https://evil.example/", "//evil.example/", "/oauth/authorized_applications", "/", ""] {
+        browser.submit(&form.clone().with("return_to", elsewhere)).expect(422);
+    }
+    let answer = browser.submit(&form).expect(303);
+    assert_eq!(answer.location(), format!("/oauth/authorize?{query}"));
+    assert!(!is_signed_in(&mut browser));
+    let answer = browser.follow(answer);
+    let answer = browser.sign_in_at(answer, "bob", PASSWORD).expect(303);
+    let page = browser.follow(answer).expect(200);
+    assert!(words(&page).contains("bob"), "{}", page.text());
+    assert_eq!(query_value(browser.allow(&page).expect(303).location(), "state").as_deref(), Some("a b&c"));
+}
+
+#[test]
+fn an_address_of_a_deleted_account_may_be_somebody_elses() {
+    // H-26, H-27
+    let server = Server::start();
+    server.sql("UPDATE users SET deleted_at = created_at");
+    server.add_user("carol", "alice@example.org", "the password of carol");
+    let app = server.register(CALLBACK, "read");
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice@example.org", "the password of carol");
+    assert_eq!(who(&mut browser, &app), "carol");
+    let mut former = Browser::new(&server);
+    let form = filled(&mut former, "alice", PASSWORD);
+    former.submit(&form).expect(422);
+}

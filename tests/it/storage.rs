@@ -4,11 +4,13 @@
 use std::thread;
 use std::time::Duration;
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::support::say::*;
-use crate::support::{Answer, App, Browser, Form, PASSWORD, Request, Server, Token};
+use crate::support::server::fresh_directory;
+use crate::support::{Answer, App, Browser, Form, OOB, PASSWORD, Request, Server, Token};
 
 const CB: &str = "https://app.example/cb";
 
@@ -411,4 +413,130 @@ fn a_person_is_told_when_the_file_is_locked_and_nothing_is_half_done() {
     }
     lock.execute_batch("COMMIT").unwrap();
     assert_eq!((count(&server, "authorization_codes"), count(&server, "sessions")), (0, 1));
+}
+
+#[test]
+fn a_password_grant_is_refused_when_it_is_switched_off_for_the_app_before_the_write() {
+    // H-14, H-30
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let change = format!("UPDATE clients SET password_grant = 0 WHERE id = {}", app.id);
+    let answer = answer_across(&server, &token_request(&server, &app, &password_grant("alice")), &change);
+    answer.expect_error(401, "unauthorized_client", D_UNAUTHC);
+    assert_eq!(count(&server, "access_tokens"), 0);
+}
+
+#[test]
+fn the_code_of_a_deleted_app_is_not_shown() {
+    // H-23, H-26
+    let server = Server::start();
+    let app = server.register(OOB, "read");
+    let mut browser = Browser::new(&server);
+    let code = browser.code(&app, OOB, &[]);
+    let target = format!("/oauth/authorize/native?code={code}");
+    assert!(browser.get(&target).expect(200).text().contains(&code));
+    server.sql(&DELETE_APP.replace("$app", &app.id));
+    assert!(!browser.get(&target).expect(404).text().contains(&code));
+}
+
+#[test]
+fn of_a_stopped_server_the_file_alone_is_a_whole_copy() {
+    // C-TOK-09, C-APP-21
+    let mut server = Server::start();
+    let app = server.register(CB, "read");
+    let token = server.password_token(&app, "read").access_token;
+    server.whoami(&token).expect(200);
+    assert!(server.stop().success());
+    let directory = fresh_directory();
+    std::fs::copy(server.database_path(), directory.join("hallpass.db")).unwrap();
+    let copy = Server::start_in(directory, &[]);
+    copy.whoami(&token).expect(200);
+}
+
+#[test]
+fn who_finds_the_file_locked_is_told_when_to_come_back() {
+    // RFC 9110 §15.6.4
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let lock = server.database();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = server.token_request(&app, &[("grant_type", "client_credentials")]).expect(503);
+    assert!(answer.header("retry-after").is_some_and(|v| v.parse::<u32>().is_ok()), "{answer:?}");
+    assert!(answer.header("cache-control").is_some_and(|v| v.contains("no-store")), "{answer:?}");
+}
+
+#[test]
+fn who_used_basic_is_asked_for_basic_when_the_app_ends_before_the_write() {
+    // H-30, H-11, RFC 6749 §5.2: the same refusal as a failed proof
+    let server = Server::start();
+    let challenge_to = |parameters: &[(&str, &str)], app: &App| {
+        let request = server.post("/oauth/token").basic(&app.client_id, &app.client_secret).form(parameters);
+        let answer = answer_across(&server, &request, &ROTATE_SECRET.replace("$app", &app.id));
+        let answer = answer.expect_error(401, "invalid_client", D_CLIENT);
+        assert_eq!(answer.headers("www-authenticate"), [r#"Basic realm="hallpass""#]);
+    };
+    challenge_to(&[("grant_type", "client_credentials")], &server.register(CB, "read"));
+    challenge_to(&password_grant("alice"), &server.register(CB, "read"));
+    let app = server.register(CB, "read");
+    let code = Browser::new(&server).code(&app, CB, &[]);
+    challenge_to(&[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CB)], &app);
+}
+
+#[test]
+fn a_sign_in_is_refused_when_its_account_or_password_changes_before_the_write() {
+    // H-30, C-AUT-03
+    let server = Server::start();
+    server.add_user("bob", "bob@example.org", "the password of bob, not of alice");
+    let second_factor = "UPDATE users SET totp_secret = randomblob(20) WHERE username = 'alice'";
+    for change in [DISABLE_ACCOUNT, DELETE_ACCOUNT, second_factor, CHANGE_PASSWORD] {
+        let mut browser = Browser::new(&server);
+        let page = browser.get("/auth/sign_in").expect(200);
+        let form = page.forms().into_iter().find(|form| !form.passwords.is_empty()).expect("a sign-in form");
+        let form = form.with("user[email]", "alice").with("user[password]", PASSWORD);
+        let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = browser.request("POST", &form.action).form(&pairs);
+        answer_across(&server, &request, change).expect(422);
+        assert_eq!(count(&server, "sessions"), 0, "{change}");
+        server.sql("UPDATE users SET disabled_at = NULL, deleted_at = NULL, totp_secret = NULL");
+    }
+}
+
+#[test]
+fn an_approval_is_refused_when_the_app_has_other_addresses_or_scopes_at_the_write() {
+    // H-30, C-AUT-26
+    let server = Server::start();
+    for change in ["redirect_uris = 'https://app.example/new'", "scopes = 'read'"] {
+        let app = server.register(CB, "read write");
+        let request = approval(&mut Browser::new(&server), &app);
+        let change = format!("UPDATE clients SET {change} WHERE id = {}", app.id);
+        assert!(answer_across(&server, &request, &change).expect(401).text().contains(D_CLIENT));
+        assert_eq!(count(&server, "authorization_codes"), 0, "{change}");
+    }
+}
+
+#[test]
+fn health_is_an_error_while_the_database_cannot_be_read() {
+    // RFC 9110 §15.6: for machines that ask whether to send anybody here
+    let server = Server::start();
+    server.get("/health").send().expect(200);
+    server.sql("ALTER TABLE settings RENAME TO elsewhere");
+    assert!(server.get("/health").send().status >= 500);
+    server.sql("ALTER TABLE elsewhere RENAME TO settings");
+    server.get("/health").send().expect(200);
+}
+
+#[test]
+fn two_log_ins_at_once_both_succeed_although_the_first_replaces_a_weaker_hash() {
+    // H-30: the password is the same, only its hash is another
+    let server = Server::start();
+    let app = server.register(CB, "read");
+    let weaker = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+    let weak = weaker.hash_password_with_salt(PASSWORD.as_bytes(), b"16 bytes of salt").unwrap().to_string();
+    server.database().execute("UPDATE users SET password_hash = ?1", [&weak]).unwrap();
+    let request = token_request(&server, &app, &password_grant("alice"));
+    thread::scope(|scope| {
+        let other = scope.spawn(|| request.send());
+        answer_across(&server, &request, NOTHING).expect(200);
+        other.join().expect("an answer").expect(200);
+    });
 }
