@@ -87,9 +87,9 @@ impl Serve {
         let listener = listen(&address)?;
         if let Some(BaseUrl::Fixed(origin)) = &base_url {
             let host = origin.host().to_owned();
-            store.write(move |tx| tx.set_setting("host", &host))?; // `user add` must know whose handles are ours (H-27)
+            store.patient().write(move |tx| tx.set_setting("host", &host))?; // `user add` must know whose handles are ours (H-27)
         }
-        if store.read(|rows| rows.count_users())? == 0 {
+        if store.patient().read(|rows| rows.count_users())? == 0 {
             let db = self.db.display();
             tell(&format!("hallpass: there is no account yet; add one: hallpass user add NAME --email EMAIL --db {db}"));
         }

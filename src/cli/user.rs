@@ -73,7 +73,7 @@ impl Add {
         let store = open(&self.db, Role::Command)?;
         let hash = Password::presented(&password).hash(random());
         let (name, now) = (username.clone(), now());
-        let added = store.write(move |tx| {
+        let added = store.patient().write(move |tx| {
             let own_host = tx.setting("host")?;
             tx.add_user(&name, &email, &hash, own_host.as_deref(), now)
         })?;

@@ -30,7 +30,7 @@ pub fn seed(store: &Store, random: [u8; 32], now: Timestamp) -> Result<(), Fault
     let app = Registration::check(Some("hallpass dev"), Some(REDIRECT_URIS), Some(SCOPES), None);
     let app = app.map_err(|faults| not_seeded(&faults.join(", ")))?;
     let password_hash = Password::presented(PASSWORD).hash(random);
-    store.write(move |tx| {
+    store.patient().write(move |tx| {
         let Ok(user) = tx.add_user(&username, &email, &password_hash, None, now)? else {
             return Err(Fault::Bug("the database is not empty".into()));
         };

@@ -29,7 +29,7 @@ use super::log::{self, Notices};
 use super::peer::SocketPeer;
 use super::seats::Seats;
 use super::wire::Wire;
-use super::workers::Workers;
+use super::workers::{Workers, message_of};
 use super::{Application, Limits, Options, Refusal, Stop, TrustedProxies};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 
@@ -247,6 +247,11 @@ impl Edge {
 
     /// The application's answer, in time.
     async fn ask(&self, request: &Arc<Request>) -> Result<Response, Refusal> {
+        match catch_unwind(AssertUnwindSafe(|| self.application.answer_at_once(request))) {
+            Ok(None) => {}
+            Ok(Some(answer)) => return Ok(answer),
+            Err(panic) => return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message_of(&*panic))),
+        }
         let unavailable = |reason| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason);
         let reply = self.workers.call(request.clone()).map_err(|_| unavailable("queue full"))?;
         match timeout(self.limits.answer_time, reply).await {

@@ -34,6 +34,11 @@ pub trait Application: Send + Sync + 'static {
     /// Answers on a worker thread, where it may block. A panic is answered with [`Application::refuse`] and 500.
     fn answer(&self, request: &Request) -> Response;
 
+    /// Answers on an I/O thread what never waits; `None` if it might, and a worker is asked.
+    fn answer_at_once(&self, _: &Request) -> Option<Response> {
+        None
+    }
+
     /// The edge could not take the request, or got no answer in time: 400, 408, 413, 414, 417, 500, 503. `path` is
     /// what is known of it, maybe nothing. Called on an I/O thread: it must not block.
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response;

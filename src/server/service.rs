@@ -12,6 +12,10 @@ impl Application for AuthorizationServer {
         AuthorizationServer::answer(self, request, now(), &random)
     }
 
+    fn answer_at_once(&self, request: &Request) -> Option<Response> {
+        AuthorizationServer::answer_at_once(self, request, now(), &random)
+    }
+
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
         endpoints::refuse(status, path, headers, request_id)
     }

@@ -34,6 +34,11 @@ impl Application for Gate {
         Response::empty(StatusCode::OK).with_body(b"fine".to_vec())
     }
 
+    fn answer_at_once(&self, request: &Request) -> Option<Response> {
+        assert_ne!(request.path, "/quick-panic", "on purpose");
+        (request.path == "/quick").then(|| Response::empty(StatusCode::OK).with_body(b"quick".to_vec()))
+    }
+
     fn refuse(&self, status: StatusCode, path: &str, _: &HeaderMap, _: &str) -> Response {
         assert_ne!(path, "/refuse-badly", "on purpose");
         Response::empty(status).with_body(b"refused".to_vec())
@@ -101,6 +106,19 @@ fn all(mut stream: impl Read) -> String {
 
 fn status(stream: TcpStream) -> String {
     all(stream).get(9..12).unwrap_or("none").to_string()
+}
+
+#[test]
+fn what_never_waits_is_answered_while_every_worker_is_busy() {
+    let server = Running::with(|options| options.workers = 1);
+    let busy = server.get("/gate");
+    let waiting = server.get("/");
+    assert!(all(server.get("/quick")).ends_with("quick"));
+    assert_eq!(status(server.get("/quick-panic")), "500");
+    assert!(all(server.get("/quick")).ends_with("quick"), "the I/O thread lives");
+    server.gate.open();
+    assert_eq!((status(busy).as_str(), status(waiting).as_str()), ("200", "200"));
+    server.end();
 }
 
 #[test]

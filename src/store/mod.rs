@@ -1,6 +1,6 @@
 //! What is remembered: one SQLite file, and the only place that says SQL. `schema.sql` is the storage document.
 //!
-//! [`Store::read`] runs a closure on a read-only connection. [`Store::write`] sends one to the single writer, which runs all
+//! [`Access::read`] runs a closure on a read-only connection. [`Access::write`] sends one to the single writer, which runs all
 //! that wait in one transaction, each in a savepoint of its own, and answers them after COMMIT (`writer`). So a caller that
 //! goes on knows its rows are on disk, and check-then-change inside one closure is one piece.
 //!
@@ -20,6 +20,7 @@ mod writer;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -40,13 +41,21 @@ pub struct Store {
     file: open::File,
 }
 
-/// What a closure of [`Store::read`] sees: rows, and no way to change them. Every statement sees the newest commit; what must
+/// A way into the store for one request. On a worker it may wait for a lock; on an I/O thread, where everybody waits with it,
+/// it may not.
+#[derive(Clone, Copy)]
+pub struct Access<'s> {
+    store: &'s Store,
+    patience: Duration,
+}
+
+/// What a closure of [`Access::read`] sees: rows, and no way to change them. Every statement sees the newest commit; what must
 /// hold together is read in one statement, or inside a write.
 pub struct Read<'c> {
     connection: &'c Connection,
 }
 
-/// What a closure of [`Store::write`] sees: rows that nobody else can change until it is done.
+/// What a closure of [`Access::write`] sees: rows that nobody else can change until it is done.
 pub struct Write<'c> {
     read: Read<'c>,
 }
@@ -66,16 +75,30 @@ impl Store {
         Ok(Store { writer: Writer::start(connection), readers: Mutex::default(), file })
     }
 
+    /// Access that waits for a lock as long as a person would.
+    pub fn patient(&self) -> Access<'_> {
+        Access { store: self, patience: open::BUSY_TIMEOUT }
+    }
+
+    /// Access that takes a lock for a fault at once. Reading mostly meets none: in WAL mode readers do not wait for the writer.
+    pub fn impatient(&self) -> Access<'_> {
+        Access { store: self, patience: Duration::ZERO }
+    }
+}
+
+impl Access<'_> {
     /// Runs `closure` on a read-only connection.
     pub fn read<T>(&self, closure: impl FnOnce(&Read) -> Result<T, Fault>) -> Result<T, Fault> {
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let readers = &self.store.readers;
+        let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.file.reader()?,
+            None => self.store.file.reader()?,
         };
+        connection.busy_timeout(self.patience)?;
         let outcome = closure(&Read { connection: &connection })?;
         // A connection that saw a fault, or a panic, is closed instead.
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(outcome)
     }
 
@@ -85,12 +108,12 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Write) -> Result<T, Fault> + Send + 'static,
     {
-        self.writer.write(closure)
+        self.store.writer.write(closure)
     }
 
     /// The same, but nobody waits, and it is dropped when there is too much to do: for what may be lost ("last used").
     pub fn write_sometime(&self, closure: impl FnOnce(&Write) -> Result<(), Fault> + Send + 'static) {
-        self.writer.write_sometime(closure);
+        self.store.writer.write_sometime(closure);
     }
 
     /// A fault if the database cannot be read.

@@ -6,6 +6,7 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -16,6 +17,9 @@ const SCHEMA: &str = include_str!("../../schema.sql");
 /// `application_id` and `user_version` of `schema.sql`; a test holds them together.
 const APPLICATION_ID: i32 = 0x6861_6c6c;
 const SCHEMA_VERSION: i32 = 1;
+
+/// How long a lock of another process is waited for.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +107,12 @@ impl File {
 
 /// What every connection needs.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without it SQLite makes a new plan for every value that is bound to a kept statement: three quarters of a token check.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA busy_timeout = 2000;
-         PRAGMA trusted_schema = OFF;
+        "PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA mmap_size = 0;",
     )
