@@ -1,62 +1,67 @@
 //! Room for password hashes. One takes 19 MiB and tens of milliseconds, so only so many are made at one time, and whoever comes
 //! when too many wait is told to come back: a flood of passwords cannot take the machine.
+//!
+//! A lane is a thread of its own, so that the memory stays with it: made by whichever worker is asked, the allocator would keep
+//! 19 MiB for each of them.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::store::Fault;
 
 /// How many may wait for a lane.
 const WAITING: usize = 8;
 
-/// Room for password hashes.
 pub struct HashingLanes {
-    lanes: usize,
-    taken: Mutex<Taken>,
-    freed: Condvar,
+    queue: SyncSender<Job>,
 }
 
-#[derive(Default)]
-struct Taken {
-    lanes: usize,
-    waiting: usize,
-}
+type Job = Box<dyn FnOnce() + Send>;
 
 impl HashingLanes {
     /// So many hashes at one time, at least one.
     pub fn new(lanes: usize) -> HashingLanes {
-        HashingLanes { lanes: lanes.max(1), taken: Mutex::default(), freed: Condvar::new() }
+        let (queue, jobs) = sync_channel(WAITING);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for number in 0..lanes.max(1) {
+            let jobs = jobs.clone();
+            let lane = thread::Builder::new().name(format!("hashing-{number}")).spawn(move || serve(&jobs));
+            if let Err(error) = lane {
+                log::error!("no thread for hashing passwords: {error}");
+            }
+        }
+        HashingLanes { queue }
     }
 
-    /// Does this work in a lane, waiting for one if it must; `None` when too many wait already.
-    pub fn run<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.lanes == self.lanes {
-            if taken.waiting == WAITING {
-                return None;
-            }
-            taken.waiting += 1;
-            taken = self.freed.wait_while(taken, |taken| taken.lanes == self.lanes).unwrap_or_else(PoisonError::into_inner);
-            taken.waiting -= 1;
+    /// Does this work in a lane, waiting for one if it must.
+    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        let (reply, answer) = sync_channel(1);
+        let job: Job = Box::new(move || {
+            let _ = reply.send(work()); // whoever asked is waiting below
+        });
+        match self.queue.try_send(job) {
+            Ok(()) => answer.recv().map_err(|_| Fault::Bug("hashing a password failed".into())),
+            Err(TrySendError::Full(_)) => Err(Fault::Unavailable(format!("{WAITING} passwords wait to be checked"))),
+            Err(TrySendError::Disconnected(_)) => Err(Fault::Unavailable("no lane for hashing passwords".into())),
         }
-        taken.lanes += 1;
-        drop(taken);
-        let _lane = Lane(self);
-        Some(work())
     }
 }
 
-/// A taken lane; freed with its value, also by a panic.
-struct Lane<'l>(&'l HashingLanes);
-
-impl Drop for Lane<'_> {
-    fn drop(&mut self) {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).lanes -= 1;
-        self.0.freed.notify_one();
+/// A lane's life: ends when nobody can send any more. A panic is its job's alone.
+fn serve(jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        let _ = catch_unwind(AssertUnwindSafe(job)); // reported where it happened, and told to who waits
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::mpsc::channel;
-    use std::sync::{Arc, Barrier};
 
     use super::*;
 
@@ -65,33 +70,36 @@ mod tests {
         let lanes = Arc::new(HashingLanes::new(1));
         let (entered, has_entered) = channel();
         let gate = Arc::new(Barrier::new(2));
-        let start = |gate: Option<Arc<Barrier>>| {
-            let (lanes, entered) = (lanes.clone(), entered.clone());
-            std::thread::spawn(move || {
-                lanes.run(|| {
+        let first = {
+            let (lanes, gate) = (lanes.clone(), gate.clone());
+            thread::spawn(move || {
+                lanes.run(move || {
                     entered.send(()).unwrap();
-                    gate.map(|gate| gate.wait());
+                    gate.wait();
                 })
             })
         };
-        let first = start(Some(gate.clone()));
         has_entered.recv().unwrap();
-        let others: Vec<_> = (0..WAITING).map(|_| start(None)).collect();
-        while lanes.taken.lock().unwrap().waiting < WAITING {
-            std::thread::yield_now();
-        }
-        assert!(lanes.run(|| ()).is_none());
+        let answers: Vec<_> = (0..WAITING)
+            .map(|number| {
+                let (reply, answer) = sync_channel(1);
+                lanes.queue.try_send(Box::new(move || reply.send(number).unwrap())).unwrap_or_else(|_| panic!("no room"));
+                answer
+            })
+            .collect();
+        assert!(matches!(lanes.run(|| ()), Err(Fault::Unavailable(_))));
         gate.wait();
-        assert!(first.join().unwrap().is_some());
-        others.into_iter().for_each(|other| assert!(other.join().unwrap().is_some()));
-        assert!(lanes.run(|| ()).is_some());
+        assert!(first.join().unwrap().is_ok());
+        for (number, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.recv().unwrap(), number);
+        }
+        assert_eq!(lanes.run(|| 7).unwrap(), 7);
     }
 
     #[test]
-    fn a_panic_frees_its_lane() {
+    fn a_panic_is_told_and_the_lane_goes_on() {
         let lanes = HashingLanes::new(1);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| lanes.run(|| panic!("on purpose"))));
-        assert!(panicked.is_err());
-        assert_eq!(lanes.run(|| 7), Some(7));
+        assert!(matches!(lanes.run(|| panic!("on purpose")), Err::<(), _>(Fault::Bug(_))));
+        assert_eq!(lanes.run(|| 7).unwrap(), 7);
     }
 }

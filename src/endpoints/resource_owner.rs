@@ -51,21 +51,25 @@ pub fn authenticate(
     let password = Password::presented(password);
     let login = Login::read(login, ctx.origin.host());
     let user = ctx.store.read(|rows| rows.user_by_login(&login))?;
-    let in_lane = || match &user {
+    let stored = user.as_ref().map(|user| user.password_hash.clone());
+    let random = (ctx.random)();
+    let (is_theirs, better_hash) = ctx.lanes.run(move || match stored {
         None => {
             password.is_nobodys();
-            Err(OwnerRefusal::Unknown)
+            (false, None)
         }
-        Some(user) if !password.is(&user.password_hash) => Err(OwnerRefusal::WrongPassword),
+        Some(stored) => {
+            let is_theirs = password.is(&stored);
+            let is_outdated = is_theirs && !stored.is_current();
+            (is_theirs, is_outdated.then(|| password.hash(random)))
+        }
+    })?;
+    Ok(match user {
+        None => Err(OwnerRefusal::Unknown),
+        Some(_) if !is_theirs => Err(OwnerRefusal::WrongPassword),
         Some(user) if user.is_disabled => Err(OwnerRefusal::Disabled),
         Some(user) if user.has_second_factor => Err(OwnerRefusal::SecondFactor),
-        Some(user) => Ok((!user.password_hash.is_current()).then(|| password.hash((ctx.random)()))),
-    };
-    let outcome = ctx.lanes.run(in_lane).ok_or_else(|| Fault::Unavailable("too many passwords wait to be checked".into()))?;
-    Ok(match (outcome, user) {
-        (Ok(better_hash), Some(user)) => Ok(ProvedOwner { user, better_hash }),
-        (Ok(_), None) => Err(OwnerRefusal::Unknown),
-        (Err(refusal), _) => Err(refusal),
+        Some(user) => Ok(ProvedOwner { user, better_hash }),
     })
 }
 

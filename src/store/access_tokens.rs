@@ -91,9 +91,10 @@ impl Read<'_> {
     /// that were not issued to the app itself, and so have no nonce, show nothing (H-10).
     pub fn has_consent(&self, user: i64, client: i64, scopes: &ScopeSet, now: Timestamp) -> Result<bool, Fault> {
         let sql = "SELECT scopes FROM access_tokens
-                   WHERE client = ?1 AND user = ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)";
+                   WHERE client = ?1 AND user = ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)
+                   AND length(scopes) = ?4";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params![client, user, now])?;
+        let mut rows = statement.query(rusqlite::params![client, user, now, scopes.to_string().len() as i64])?;
         while let Some(row) = rows.next()? {
             if row.get::<_, ScopeSet>(0)?.is_same_set_as(scopes) {
                 return Ok(true);
@@ -155,9 +156,11 @@ impl Write<'_> {
     fn token_to_give_again(&self, new: &NewToken) -> Result<Option<GivenToken>, Fault> {
         let sql = "SELECT hash, nonce, scopes, created_at, expires_at FROM access_tokens
                    WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)
-                   ORDER BY created_at DESC";
+                   AND length(scopes) = ?4 ORDER BY created_at DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params![new.client.id, new.user, new.now])?;
+        // The same words in another order are as long: most of the others need not be read as scopes.
+        let mut rows =
+            statement.query(rusqlite::params![new.client.id, new.user, new.now, new.scopes.to_string().len() as i64])?;
         while let Some(row) = rows.next()? {
             let issued = IssuedToken {
                 hash: row.get(0)?,
