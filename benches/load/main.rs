@@ -1,0 +1,208 @@
+//! `cargo bench`: the release binary under load, and beside it, in the same run, a constant answer on the same edge and bare
+//! SQLite commits, one a request. What counts are the ratios; the rates are this machine's, at this moment.
+//!
+//! `cargo bench -- --tokens 10000000` stores so many tokens first (10,000 unless told); `--seconds N` measures each line so long
+//! (3). The client and the server share the machine; the server's CPU is read from the system, so the client does not count.
+
+mod client;
+mod server;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use client::{Load, Measured, Request};
+use server::{App, Server};
+
+/// The scopes that issue picks subsets of, so that every token is a new one (H-10 would give an old one again).
+const SCOPES: [&str; 20] = [
+    "read:accounts",
+    "read:blocks",
+    "read:bookmarks",
+    "read:favourites",
+    "read:filters",
+    "read:follows",
+    "read:lists",
+    "read:mutes",
+    "read:notifications",
+    "read:search",
+    "read:statuses",
+    "write:accounts",
+    "write:blocks",
+    "write:bookmarks",
+    "write:conversations",
+    "write:favourites",
+    "write:filters",
+    "write:follows",
+    "write:lists",
+    "write:media",
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let option = |name: &str| arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let tokens: u64 = option("--tokens").unwrap_or(10_000);
+    let time = Duration::from_secs(option("--seconds").unwrap_or(3));
+
+    let server = Server::start(tokens);
+    println!(
+        "\n{tokens} tokens stored, {:.0} bytes on disk each; first answer {} ms after the start; {:.1} MiB of memory",
+        server.bytes_per_token,
+        server.start_ms,
+        server.memory_mib()
+    );
+
+    println!("\n| what | connections | a second | p50 ms | p99 ms | server CPU µs |\n|---|--:|--:|--:|--:|--:|");
+    let constant = table(&server, "constant answer", time, |_| Request::get("/style.css"));
+    let token = server.person_token();
+    let check = table(&server, "token check", time, |_| Request::get("/api/v1/apps/verify_credentials").bearer(&token));
+    table(&server, "registration", time, |_| {
+        Request::post("/api/v1/apps", "client_name=Bench&redirect_uris=https://app.example/cb&scopes=read+write")
+    });
+    let issued = Mutex::new(Vec::new());
+    let issue = CONNECTIONS.map(|connections| {
+        let apps: Vec<App> = (0..connections * 4).map(|_| server.register(&SCOPES.join(" "))).collect();
+        let request = |turn: u64| {
+            let app = &apps[turn as usize % apps.len()];
+            (app, subset(turn))
+        };
+        let load = Load { server: &server, connections, time };
+        let measured = load.run(
+            |turn| {
+                let (app, scope) = request(turn);
+                Request::post(
+                    "/oauth/token",
+                    &format!("grant_type=client_credentials&client_id={}&client_secret={}&scope={scope}", app.id, app.secret),
+                )
+            },
+            |turn, answer| {
+                let (app, _) = request(turn);
+                if let Some(token) = client::field(answer, "access_token") {
+                    let mut issued = issued.lock().expect("no holder panics");
+                    if issued.len() < 20_000 {
+                        issued.push((app.clone(), token));
+                    }
+                }
+            },
+        );
+        row("issue (a new token each)", connections, &measured);
+        measured
+    });
+    let issued = issued.into_inner().expect("no holder panics");
+    let load = Load { server: &server, connections: 8, time };
+    let revoked = load.run_until(issued.len() as u64, |turn| {
+        let (app, token) = &issued[turn as usize];
+        Request::post("/oauth/revoke", &format!("client_id={}&client_secret={}&token={token}", app.id, app.secret))
+    });
+    row("revoke", 8, &revoked);
+    let app = server.register("read");
+    let password = |_| {
+        let body = format!(
+            "grant_type=password&username=alice&password={}&client_id={}&client_secret={}",
+            server::PASSWORD,
+            app.id,
+            app.secret
+        );
+        Request::post("/oauth/token", &body)
+    };
+    row("password grant", 4, &Load { server: &server, connections: 4, time }.run(password, |_, _| {}));
+
+    // Token checks while passwords flood in: the lanes are full, the rest stays free.
+    let flooded = std::thread::scope(|scope| {
+        let flood = scope
+            .spawn(|| Load { server: &server, connections: 16, time: time + Duration::from_secs(1) }.run(password, |_, _| {}));
+        std::thread::sleep(Duration::from_millis(500)); // until the flood is up; what is measured is the time after
+        let check = Load { server: &server, connections: 8, time }
+            .run(|_| Request::get("/api/v1/apps/verify_credentials").bearer(&token), |_, _| {});
+        flood.join().expect("the flood ends");
+        check
+    });
+    row("token check in a flood of passwords", 8, &flooded);
+    let memory = server.memory_mib();
+
+    println!("\n| bare SQLite, one commit a request, synchronous=FULL | connections | a second |\n|---|--:|--:|");
+    let bare = CONNECTIONS.map(|connections| {
+        let rate = bare_commits(server.directory(), connections, time);
+        println!("| insert of a token's row | {connections} | {rate:.0} |");
+        rate
+    });
+
+    println!("\n| ratio | measured | wanted |\n|---|--:|--:|");
+    println!(
+        "| server CPU, token check ÷ constant answer, 8 connections | {:.2} | ≤ 1.8 |",
+        check[1].cpu_us / constant[1].cpu_us
+    );
+    println!("| issue ÷ bare commits, 8 connections | {:.1} | ≥ 5 |", issue[1].rate / bare[1]);
+    println!("| issue ÷ bare commits, 64 connections | {:.1} | ≥ 8 |", issue[2].rate / bare[2]);
+    println!("| token checks in a flood of passwords ÷ without, 8 connections | {:.2} | ≥ 0.5 |", flooded.rate / check[1].rate);
+    println!("| memory after all this, MiB | {memory:.1} | ≤ 64 |");
+    match server.fsyncs_per_write(64) {
+        Some(fsyncs) => println!("| fsyncs a write, 64 connections | {fsyncs:.3} | ≤ 0.1 |"),
+        None => println!("| fsyncs a write, 64 connections | SKIPPED: needs strace | ≤ 0.1 |"),
+    }
+    println!(
+        "\nThe client alone, against a constant answer, reaches {:.0} requests a second: no line above is its ceiling.",
+        constant[2].rate
+    );
+}
+
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
+
+/// A line of the table for each number of connections.
+fn table(server: &Server, what: &str, time: Duration, request: impl Fn(u64) -> Request + Sync) -> [Measured; 3] {
+    CONNECTIONS.map(|connections| {
+        let measured = Load { server, connections, time }.run(&request, |_, _| {});
+        row(what, connections, &measured);
+        measured
+    })
+}
+
+fn row(what: &str, connections: usize, measured: &Measured) {
+    let Measured { rate, p50_ms, p99_ms, cpu_us, refused, .. } = measured;
+    let note = if *refused > 0 { format!(" ({refused} refused)") } else { String::new() };
+    println!("| {what}{note} | {connections} | {rate:.0} | {p50_ms:.2} | {p99_ms:.2} | {cpu_us:.1} |");
+}
+
+/// A set of scopes that no other turn has, form-encoded.
+fn subset(turn: u64) -> String {
+    let mixed = (turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44; // 20 bits, no two alike for a million turns
+    let names = SCOPES.iter().enumerate().filter(|(bit, _)| mixed >> bit & 1 == 1).map(|(_, name)| *name);
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { SCOPES[0].into() } else { names.join("+") }
+}
+
+/// Commits one row each from so many threads, as a server without a common writer does.
+fn bare_commits(directory: &Path, threads: usize, time: Duration) -> f64 {
+    let path = directory.join("bare.db");
+    let connection = rusqlite::Connection::open(&path).expect("a database opens");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE IF NOT EXISTS t (hash BLOB PRIMARY KEY, nonce BLOB, client INTEGER, user INTEGER, scopes TEXT, created_at INTEGER) WITHOUT ROWID;
+             CREATE INDEX IF NOT EXISTS i ON t (client, user, created_at);",
+        )
+        .expect("a table can be made");
+    let connection = Mutex::new(connection);
+    let began = Instant::now();
+    let counts: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut count = 0;
+                    while began.elapsed() < time {
+                        let connection = connection.lock().expect("no holder panics");
+                        let sql = "INSERT INTO t VALUES (randomblob(32), randomblob(16), 1, 1, 'read write follow', unixepoch())";
+                        connection.prepare_cached(sql).and_then(|mut insert| insert.execute([])).expect("a row can be inserted");
+                        count += 1;
+                    }
+                    count
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread ends")).collect()
+    });
+    let rate = counts.iter().sum::<u64>() as f64 / began.elapsed().as_secs_f64();
+    drop(connection);
+    let _ = std::fs::remove_file(path); // the directory goes at the end anyway
+    rate
+}
