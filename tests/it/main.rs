@@ -12,6 +12,7 @@ mod client_credentials;
 mod command_line;
 mod contract;
 mod cors;
+mod crash;
 mod dev;
 mod edge;
 mod general;

@@ -13,7 +13,8 @@ use super::{PASSWORD, Request};
 /// A running `hallpass serve` (or `dev`), ended with its value.
 pub struct Server {
     child: Child,
-    arguments: Vec<String>,
+    /// The program and its arguments.
+    command: Vec<String>,
     pub directory: PathBuf,
     pub address: SocketAddr,
     /// What the first line on stdout named, without a trailing slash: `http://127.0.0.1:PORT`.
@@ -53,25 +54,27 @@ impl Server {
 
     /// `hallpass serve` on the file `hallpass.db` of a directory that is there already.
     pub fn start_in(directory: PathBuf, more: &[&str]) -> Server {
-        let mut arguments: Vec<String> = vec![
-            "serve".into(),
-            "--db".into(),
-            directory.join("hallpass.db").display().to_string(),
-            "--listen".into(),
-            "127.0.0.1:0".into(),
-        ];
-        arguments.extend(more.iter().map(|s| s.to_string()));
-        Server::spawn(directory, arguments)
+        Server::start_under(&[], directory, more)
+    }
+
+    /// The same with these words before the command line (`strace -D …`). What they start must become the server itself, so that
+    /// a signal reaches it.
+    pub fn start_under(wrapper: &[&str], directory: PathBuf, more: &[&str]) -> Server {
+        let (binary, database) = (binary().display().to_string(), directory.join("hallpass.db").display().to_string());
+        let serve = [binary.as_str(), "serve", "--db", &database, "--listen", "127.0.0.1:0"];
+        let command = [wrapper, &serve, more].concat().iter().map(|word| word.to_string()).collect();
+        Server::spawn(directory, command)
     }
 
     /// `hallpass dev` on a free port.
     pub fn start_dev() -> Server {
-        Server::spawn(fresh_directory(), vec!["dev".into(), "--listen".into(), "127.0.0.1:0".into()])
+        let command = [binary().to_str().unwrap(), "dev", "--listen", "127.0.0.1:0"].map(String::from).to_vec();
+        Server::spawn(fresh_directory(), command)
     }
 
-    fn spawn(directory: PathBuf, arguments: Vec<String>) -> Server {
-        let mut child = Command::new(binary())
-            .args(&arguments)
+    fn spawn(directory: PathBuf, command: Vec<String>) -> Server {
+        let mut child = Command::new(&command[0])
+            .args(&command[1..])
             .current_dir(&directory)
             .env_clear()
             .stdin(Stdio::null())
@@ -93,7 +96,7 @@ impl Server {
         let address = url.split("//").nth(1).unwrap().parse().expect("the first line names an address and a port");
         let stdout = Arc::new(Mutex::new(first));
         collect(out, stdout.clone());
-        Server { child, arguments, directory, address, url, stdout, stderr }
+        Server { child, command, directory, address, url, stdout, stderr }
     }
 
     /// Stops the server as an operator does (SIGTERM) and waits for it.
@@ -112,7 +115,7 @@ impl Server {
     /// Stops it and starts it again on the same directory with the same arguments; the port is a new one.
     pub fn restart(&mut self) {
         self.stop();
-        let mut next = Server::spawn(self.directory.clone(), self.arguments.clone());
+        let mut next = Server::spawn(self.directory.clone(), self.command.clone());
         std::mem::swap(self, &mut next);
         next.directory = PathBuf::new(); // the directory is still in use
     }
