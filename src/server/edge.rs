@@ -45,12 +45,16 @@ pub fn serve(listener: Listener, options: Options, application: Arc<dyn Applicat
     let reserved = limits.spare_files + options.workers * FILES_PER_WORKER;
     let files = allow_open_files(limits.connections + reserved);
     let most = limits.connections.min(files - reserved.min(files / 2)); // of a few files, half are for connections
-    if most < limits.connections {
-        ::log::warn!("at most {most} connections: the limit of open files (ulimit -n) is {files}");
+    // And so many workers as the rest has files for: more would take those of connections, which then wait to be accepted
+    // where they should be turned away.
+    let rest = files - most;
+    let workers = options.workers.min((rest - limits.spare_files.min(rest / 2)) / FILES_PER_WORKER).max(1);
+    if most < limits.connections || workers < options.workers {
+        ::log::warn!("at most {most} connections and {workers} workers: the limit of open files (ulimit -n) is {files}");
     }
     let edge = Arc::new(Edge {
         seats: Seats::new(most, limits.connections_per_peer),
-        workers: Workers::new(application.clone(), options.workers, limits.queue),
+        workers: Workers::new(application.clone(), workers, limits.queue),
         trusted_proxies: options.trusted_proxies,
         limits,
         application,

@@ -19,6 +19,12 @@ use crate::oauth::time::Timestamp;
 /// Records with this target are already `key=value`.
 const REQUEST: &str = "hallpass::request";
 
+/// How much of a request's own words a line shows. They may be as long as a head, and escapes make them longer yet: whoever
+/// sends them must not decide how soon a disk is full. The longest registered method has 17 letters.
+const METHOD_BYTES: usize = 32;
+const PATH_BYTES: usize = 512;
+const REASON_BYTES: usize = 512;
+
 /// Makes this the process's log, panics included. Doing it again changes only the level.
 pub fn install(level: LevelFilter) {
     ::log::set_max_level(level);
@@ -109,19 +115,20 @@ impl fmt::Display for RequestLine<'_> {
             Peer::Address(address) => write!(f, "peer={address}")?,
             Peer::Proxy => f.write_str("peer=proxy")?,
         }
-        let (method, path) = (Value(self.request.method.as_str()), Value(&self.request.path));
+        let method = Value(beginning(self.request.method.as_str(), METHOD_BYTES));
+        let path = Value(beginning(&self.request.path, PATH_BYTES));
         let status = self.response.status.as_u16();
         write!(f, " method={method} path={path} status={status} ms={:.1}", self.took.as_secs_f64() * 1000.0)?;
         match &self.response.reason {
-            Some(reason) => write!(f, " reason={}", Quoted(beginning(reason))),
+            Some(reason) => write!(f, " reason={}", Quoted(beginning(reason, REASON_BYTES))),
             None => Ok(()),
         }
     }
 }
 
-/// As much of a reason as fits a line that people read.
-fn beginning(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(512)]
+/// As much of a text as fits a line that people read.
+fn beginning(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 /// A value: bare where nothing in it could be misread, else quoted.
@@ -183,6 +190,17 @@ mod tests {
             request_line("/a=\"b", &fine),
             "id=0123456789abcdef peer=192.0.2.1 method=POST path=\"/a=\\\"b\" status=200 ms=1.2"
         );
+    }
+
+    #[test]
+    fn a_line_shows_the_beginning_of_what_is_long() {
+        let long = request_line(&format!("/{}", "\u{202e}".repeat(5000)), &fine_because(&"r".repeat(9000)));
+        assert!(long.contains("path=\"/\\u{202e}") && long.ends_with("rrr\""), "{long}");
+        assert!(long.len() < 2000, "{} bytes", long.len());
+    }
+
+    fn fine_because(reason: &str) -> Response {
+        Response::empty(StatusCode::OK).because(reason.to_string())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::edge::{Connection, HEALTH, token_head};
 use super::support::Server;
 use super::support::client::connect;
+use super::support::server::fresh_directory;
 
 /// Connections the server takes (design §2).
 const SEATS: usize = 2048;
@@ -27,7 +28,10 @@ const LINE_BYTES: usize = 2000;
 /// How long to wait for what has no right to take long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server with one worker, so that threads and descriptors are the same again afterwards to the last one, and so that one
+/// What the two I/O threads may open while the worker has the reader that is there: another one each, of up to three files.
+const SPARE_DESCRIPTORS: usize = 6;
+
+/// A server with one worker, so that threads are the same again afterwards to the last one, descriptors nearly, and so that one
 /// request holding on to it would be noticed.
 struct Besieged {
     server: Server,
@@ -117,7 +121,8 @@ impl Besieged {
     }
 
     fn await_descriptors(&self, count: usize) {
-        await_that(&format!("{count} descriptors"), || Vitals::of(&self.server).descriptors == count);
+        let about = count..=count + SPARE_DESCRIPTORS;
+        await_that(&format!("{count} descriptors"), || about.contains(&Vitals::of(&self.server).descriptors));
     }
 
     /// The attack is over and made at most so many lines: everything is as before.
@@ -126,7 +131,7 @@ impl Besieged {
         let Besieged { server, good: _good, asked, crowd, before } = &mut self;
         let mut after = Vitals::of(server);
         let until = Instant::now() + PATIENCE;
-        while (after.threads, after.descriptors) != (before.threads, before.descriptors) {
+        while after.threads != before.threads || after.descriptors > before.descriptors + SPARE_DESCRIPTORS {
             assert!(Instant::now() < until, "{attack}: {before:?}, then {after:?}");
             std::thread::sleep(Duration::from_millis(10)); // polls with a deadline
             after = Vitals::of(server);
@@ -208,6 +213,12 @@ impl Noise {
         self.0 ^= self.0 << 17;
         self.0
     }
+}
+
+/// A server that may open no more files than this.
+fn start_with_descriptors(limit: usize) -> Server {
+    let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+    Server::start_under(&["/bin/sh", "-c", &script], fresh_directory(), &["--base-url", "http://auth.localhost"])
 }
 
 /// Whether this process may open so many files, once it is allowed all it can be. Says loudly if not.
@@ -404,7 +415,7 @@ fn a_pipeline_without_end_is_answered_in_order() {
 #[test]
 fn short_of_descriptors_everybody_is_answered_or_turned_away() {
     // Design §2: with 128, half are for connections, and no more workers are started than the rest is enough for
-    let mut server = Server::start_under("ulimit -n 128", &["--base-url", "http://auth.localhost"]);
+    let mut server = start_with_descriptors(128);
     let instance = "GET /api/v1/instance HTTP/1.1\r\nHost: a\r\n\r\n"; // reads the database
     let (mut answered, mut refused, mut turned_away) = (0, 0, 0);
     server.get("/health").send().expect(200);
@@ -451,14 +462,14 @@ fn short_of_descriptors_everybody_is_answered_or_turned_away() {
     assert!(log.lines().count() <= answered + refused + 103 + 60, "{}", log.lines().count());
     assert!(after.peak_kib <= before.resident_kib + GROWTH_KIB, "{before:?}, then {after:?}");
     // Ten workers, and not what is for connections.
-    assert!(after.threads <= 16 && after.descriptors <= 64, "{after:?}");
+    assert!(after.threads <= 20 && after.descriptors <= 64, "{after:?}");
 }
 
 #[test]
 fn out_of_descriptors_it_waits_for_some_and_goes_on() {
     // Design §2: accept fails with EMFILE, is told once a second at most, and tried again. 40 are not enough for half of them
     // to be connections.
-    let mut server = Server::start_under("ulimit -n 40", &["--base-url", "http://auth.localhost"]);
+    let mut server = start_with_descriptors(40);
     for _ in 0..3 {
         let mut good = Connection::to(&server);
         good.write(HEALTH);

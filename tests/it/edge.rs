@@ -20,19 +20,19 @@ fn raw(server: &Server, bytes: impl AsRef<[u8]>) -> Answer {
 }
 
 /// A connection that stays, read answer by answer.
-struct Connection(BufReader<TcpStream>);
+pub struct Connection(pub BufReader<TcpStream>);
 
 impl Connection {
-    fn to(server: &Server) -> Connection {
+    pub fn to(server: &Server) -> Connection {
         Connection(BufReader::new(connect(server.address)))
     }
 
-    fn write(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).expect("the server takes it");
     }
 
     /// The next answer, which has to have a length.
-    fn read(&mut self) -> Answer {
+    pub fn read(&mut self) -> Answer {
         let mut raw = self.read_head();
         let head = Answer::parse(&raw, true).expect("an answer");
         let length: usize = head.header("content-length").expect("a length").parse().expect("a number");
@@ -53,18 +53,18 @@ impl Connection {
     }
 
     /// Whether nothing more comes: the server ended the connection, or never took it.
-    fn is_closed(&mut self) -> bool {
+    pub fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
         let ended = self.0.read_to_end(&mut rest);
         rest.is_empty() && ended.map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |_| true)
     }
 }
 
-const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+pub const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 const GRANT: &str = "grant_type=nope";
 
 /// The head of a token request with these further lines.
-fn token_head(lines: &str) -> String {
+pub fn token_head(lines: &str) -> String {
     format!("POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n{lines}\r\n")
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod architecture;
+mod attacks;
 mod authorization;
 mod authorization_code;
 mod authorized_applications;
