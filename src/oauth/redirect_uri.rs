@@ -186,6 +186,10 @@ impl<'t> Parts<'t> {
 
     /// Whether a browser sees the same scheme and host, and no user information (H-05).
     fn read_alike_by_browsers(&self, text: &str) -> bool {
+        // Browsers decode a host's percent-triplets, so no such host is read alike.
+        if self.authority.is_some_and(|authority| authority.contains('%')) {
+            return false;
+        }
         let Ok(url) = Url::parse(text) else { return false };
         let has_user_information = self.authority.is_some_and(|authority| authority.contains('@'));
         let same_scheme = self.scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(url.scheme()));
@@ -290,6 +294,7 @@ mod tests {
             ("http://127.1/cb", &[Unreadable]),
             ("http://0x7f.0.0.1/cb", &[Unreadable]),
             ("http://a%2eexample/cb", &[Unreadable]),
+            ("http://A%80/", &[Unreadable]),
             ("https://a:99999/cb", &[Unreadable]),
             ("https://a:b/cb", &[Unreadable]),
             ("https://[::1/cb", &[Unreadable]),

@@ -90,12 +90,15 @@ fn faults_of_uris(redirect_uris: &str) -> Vec<RedirectUriRefusal> {
     faults
 }
 
-/// http or https with a host (C-APP-14).
+/// http or https with a host (C-APP-14). It is only ever shown as text, so a host of any alphabet will do.
 fn is_web_address(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let host = &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())];
     let has_only_text = !text.contains(|c: char| c.is_control() || c.is_whitespace());
-    // Browsers find a host even in `http:///about`; RFC 3986 and Mastodon do not.
-    let has_host = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\', '?', '#']));
-    has_only_text && has_host && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    // Where the host is plain ASCII, what browsers cannot read is told.
+    let is_plain = host.bytes().all(|byte| byte.is_ascii() && byte != b'%');
+    is_web && has_only_text && !host.is_empty() && (!is_plain || Url::parse(text).is_ok())
 }
 
 #[cfg(test)]
