@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use argh::FromArgs;
 
 use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
-use super::{Exit, Failure, open};
+use super::{Exit, Failure, failed_at, open};
 use crate::config::{BaseUrl, Config};
 use crate::dev::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, after_login, seed};
 use crate::server::service::{now, random};
@@ -35,8 +35,9 @@ impl Dev {
         }
         let directory =
             Directory::new().map_err(|error| Failure::new(Exit::CannotOpen, format!("no temporary directory: {error}")))?;
-        let store = open(&directory.0.join("hallpass.db"), Role::Server)?;
-        seed(&store, random(), now())?;
+        let path = directory.0.join("hallpass.db");
+        let store = open(&path, Role::Server)?;
+        seed(&store, random(), now()).map_err(failed_at(&path))?;
         let listener = listen(&address)?;
         let config = Config {
             base_url: BaseUrl::Loopback { port: port_of(listener.address()) },

@@ -105,18 +105,20 @@ fn open(path: &Path, role: Role) -> Result<Store, Failure> {
         let code = match error {
             OpenError::Served | OpenError::Locked => Exit::Busy,
             OpenError::Cannot(_) => Exit::CannotOpen,
-            OpenError::Foreign(_) | OpenError::Newer(_) => Exit::Configuration,
+            OpenError::Foreign(_) | OpenError::Damaged(_) | OpenError::Newer(_) => Exit::Configuration,
         };
         Failure::new(code, format!("{} {error}", path.display()))
     })
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Failure {
-        let code = match fault {
-            Fault::Unavailable(_) => Exit::Busy,
-            Fault::Bug(_) => Exit::Failed,
+/// What a fault of the database at `path` means to whoever runs the command.
+fn failed_at(path: &Path) -> impl Fn(Fault) -> Failure {
+    move |fault| {
+        let (code, what) = match fault {
+            Fault::Unavailable(_) => (Exit::Busy, "cannot be used right now, try again later"),
+            Fault::Damaged(_) => (Exit::Configuration, "is damaged, restore a backup"),
+            Fault::Bug(_) => (Exit::Failed, "cannot be used"),
         };
-        Failure::new(code, fault)
+        Failure::new(code, format!("{} {what}: {fault}", path.display()))
     }
 }

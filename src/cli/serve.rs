@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 
 use argh::FromArgs;
 
-use super::{Exit, Failure, open, tell};
+use super::{Exit, Failure, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
 use crate::endpoints::{AuthorizationServer, Routes};
 use crate::server::{ListenAddress, Listener, Options, TrustedProxies, log, serve, stop_on_signals};
@@ -84,13 +84,17 @@ impl Serve {
         let options = options(&self.trusted_proxy, self.workers)?;
 
         let store = open(&self.db, Role::Server)?;
+        let db = self.db.display();
+        if store.lost_its_log() {
+            tell(&format!("hallpass: {db}-wal is gone, which a server that was killed had left; what it wrote last is lost"));
+        }
         let listener = listen(&address)?;
         if let Some(BaseUrl::Fixed(origin)) = &base_url {
             let host = origin.host().to_owned();
-            store.patient().write(move |tx| tx.set_setting("host", &host))?; // `user add` must know whose handles are ours (H-27)
+            // `user add` must know whose handles are ours (H-27)
+            store.patient().write(move |tx| tx.set_setting("host", &host)).map_err(failed_at(&self.db))?;
         }
-        if store.patient().read(|rows| rows.count_users())? == 0 {
-            let db = self.db.display();
+        if store.patient().read(|rows| rows.count_users()).map_err(failed_at(&self.db))? == 0 {
             tell(&format!("hallpass: there is no account yet; add one: hallpass user add NAME --email EMAIL --db {db}"));
         }
         let config = Config {

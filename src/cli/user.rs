@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use super::{Exit, Failure, open, tell};
+use super::{Exit, Failure, failed_at, open, tell};
 use crate::oauth::password::Password;
 use crate::oauth::secret::base64url;
 use crate::oauth::user::{Email, Username};
@@ -76,7 +76,8 @@ impl Add {
         let added = store.patient().write(move |tx| {
             let own_host = tx.setting("host")?;
             tx.add_user(&name, &email, &hash, own_host.as_deref(), now)
-        })?;
+        });
+        let added = added.map_err(failed_at(&self.db))?;
         match added {
             Ok(id) => {
                 let made = if is_new { format!(", in the new file {}", self.db.display()) } else { String::new() };

@@ -35,9 +35,10 @@ use crate::oauth::time::Timestamp;
 
 /// The open database.
 pub struct Store {
-    writer: Writer,
-    /// Read-only connections that nobody uses right now; there are never more than readers at one time.
+    /// Read-only connections that nobody uses right now; there are never more than readers at one time. They are closed before
+    /// the writer's: the last to close takes `-wal` and `-shm` away, and a read-only one cannot.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
     file: open::File,
 }
 
@@ -72,7 +73,12 @@ impl Store {
     /// Opens the file, or makes it. A server holds `FILE.lock` as long as the store lives, so that there is only one.
     pub fn open(path: &Path, role: Role) -> Result<Store, OpenError> {
         let (file, connection) = open::File::open(path, role)?;
-        Ok(Store { writer: Writer::start(connection), readers: Mutex::default(), file })
+        Ok(Store { readers: Mutex::default(), writer: Writer::start(connection), file })
+    }
+
+    /// Whether the file was found without the log that a killed server had left beside it: what was written last is lost then.
+    pub fn lost_its_log(&self) -> bool {
+        self.file.log_is_gone
     }
 
     /// Access that waits for a lock as long as a person would.

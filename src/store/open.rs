@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::Fault;
+use super::fault::{Fault, cause_of};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
 /// `application_id` and `user_version` of `schema.sql`; a test holds them together.
@@ -33,6 +33,8 @@ pub enum Role {
 /// The file, and for a server the lock on it.
 pub struct File {
     path: PathBuf,
+    /// Whether the log is gone that a killed server left behind, and with it what was written last.
+    pub log_is_gone: bool,
     _lock: Option<fs::File>,
 }
 
@@ -47,6 +49,8 @@ pub enum OpenError {
     Cannot(String),
     /// It is there, and is not hallpass's.
     Foreign(String),
+    /// It is hallpass's, and cannot be read.
+    Damaged(String),
     /// Written by a newer hallpass.
     Newer(i32),
 }
@@ -58,6 +62,7 @@ impl fmt::Display for OpenError {
             OpenError::Locked => f.write_str("is locked by another process; try again when that one is done"),
             OpenError::Cannot(cause) => write!(f, "cannot be opened: {cause}"),
             OpenError::Foreign(found) => write!(f, "is not a hallpass database ({found}); give another file with --db"),
+            OpenError::Damaged(found) => write!(f, "is damaged ({found}); restore a backup"),
             OpenError::Newer(found) => {
                 write!(f, "has schema {found}, this hallpass knows {SCHEMA_VERSION}; upgrade hallpass or restore a backup")
             }
@@ -72,27 +77,35 @@ impl File {
         if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
             return Err(OpenError::Cannot(format!("there is no directory {}; make it first", directory.display())));
         }
-        let lock = match role {
-            Role::Server => Some(lock(path)?),
-            Role::Command => None,
-        };
-        // SQLite gives -wal and -shm the permissions of the file itself.
+        // SQLite gives -wal and -shm the permissions of the file itself. It is made before the lock, whose name is the file's
+        // own: a link that leads to nothing yet has none.
         let file = private(path).map_err(|error| OpenError::Cannot(error.to_string()))?;
         drop(file);
+        let path = path.canonicalize().map_err(|error| OpenError::Cannot(error.to_string()))?;
+        let lock = match role {
+            Role::Server => Some(lock(&path)?),
+            Role::Command => None,
+        };
+        // SQLite makes -wal before -shm and takes it away after it, so the second without the first was never its doing.
+        let log_is_gone = beside(&path, "-shm").exists() && !beside(&path, "-wal").exists();
         let mut connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         prepare(&connection)?;
         ensure_schema(&mut connection)?;
+        look_into(&connection)?;
         // FULL: COMMIT returns when the log is on the disk. What was answered is never lost.
+        let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(OpenError::Cannot(format!("there can be no write-ahead log beside it (its journal mode stays {mode})")));
+        }
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
+            "PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 1000;
              PRAGMA journal_size_limit = 67108864;
              PRAGMA foreign_keys = ON;
              PRAGMA cache_size = -4096;",
         )?;
-        Ok((File { path: path.to_owned(), _lock: lock }, connection))
+        Ok((File { path, log_is_gone, _lock: lock }, connection))
     }
 
     /// A read-only connection.
@@ -134,18 +147,40 @@ fn ensure_schema(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(tx.commit()?)
 }
 
-/// Holds `FILE.lock` until it is dropped.
+/// Reads the first entry of every table and index: a file that is broken there is refused here, and not by every request.
+/// What is broken deeper is found when it is met; to read everything would make the start as long as the file.
+fn look_into(connection: &Connection) -> Result<(), OpenError> {
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('table', 'index')";
+    let mut schema = connection.prepare(sql)?;
+    let mut entries = schema.query([])?;
+    while let Some(entry) = entries.next()? {
+        let (kind, name, table): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
+        let by = if kind == "index" { format!("INDEXED BY \"{name}\"") } else { "NOT INDEXED".into() };
+        // A partial index can be read only under its own condition.
+        let definition = entry.get::<_, Option<String>>(3)?.filter(|_| kind == "index");
+        let condition =
+            definition.as_deref().and_then(|sql| sql.split_once(" WHERE ")).map_or("TRUE", |(_, condition)| condition);
+        // Every column: for fewer SQLite may take an index in the table's place.
+        connection.prepare(&format!("SELECT * FROM \"{table}\" {by} WHERE {condition} LIMIT 1"))?.exists([])?;
+    }
+    Ok(())
+}
+
+/// Holds `FILE.lock` until it is dropped. `path` is the file's own, so that by whatever link it is reached it has one lock.
 fn lock(path: &Path) -> Result<fs::File, OpenError> {
-    // By whatever link the file is reached, it has one lock.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut name = path.into_os_string();
-    name.push(".lock");
-    let file = private(Path::new(&name)).map_err(|error| OpenError::Cannot(format!("its lock file: {error}")))?;
+    let file = private(&beside(path, ".lock")).map_err(|error| OpenError::Cannot(format!("its lock file: {error}")))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Served),
         Err(TryLockError::Error(error)) => Err(OpenError::Cannot(format!("its lock file: {error}"))),
     }
+}
+
+/// The file of this name beside the database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Opens a file for reading and writing; one that is made is for its owner alone.
@@ -156,9 +191,10 @@ fn private(path: &Path) -> io::Result<fs::File> {
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> OpenError {
         match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Foreign(error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked,
-            _ => OpenError::Cannot(error.to_string()),
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign(format!("{error}, or its beginning is damaged")),
+            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(cause_of(&error)),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => OpenError::Locked,
+            _ => OpenError::Cannot(cause_of(&error)),
         }
     }
 }

@@ -115,13 +115,18 @@ fn commit_together(connection: &Connection, first: Box<dyn Job>, queue: &Receive
         }
     }
     let ended = if connection.is_autocommit() {
-        let first_fault = ran.iter().find_map(|(_, outcome)| outcome.as_ref().err());
-        Err(Fault::Unavailable(format!("the transaction was ended by {}", first_fault.map_or("SQLite".into(), Fault::to_string))))
+        // By the one that ran last: an earlier fault was its own closure's alone.
+        let fault = ran.last().and_then(|(_, outcome)| outcome.as_ref().err());
+        Err(Fault::Unavailable(format!("the transaction was ended by {}", fault.map_or("SQLite".into(), Fault::to_string))))
     } else {
         statement(connection, "COMMIT").map_err(Fault::from)
     };
     if ended.is_err() && !connection.is_autocommit() {
         let _ = statement(connection, "ROLLBACK"); // the next BEGIN would tell if this failed
+    }
+    if ran.iter().any(|(_, outcome)| matches!(outcome, Err(Fault::Damaged(_)))) {
+        // SQLite keeps a page that it could not make sense of; the next who needs it reads it again.
+        let _ = connection.execute_batch("PRAGMA shrink_memory");
     }
     for (job, outcome) in ran {
         job.answer(ended.clone().and(outcome));
@@ -136,10 +141,12 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault>
     if connection.is_autocommit() {
         return outcome.and(Err(Fault::Unavailable("the transaction ended inside a savepoint".into())));
     }
-    if outcome.is_err() {
-        statement(connection, "ROLLBACK TO one")?;
+    let undone = if outcome.is_err() { statement(connection, "ROLLBACK TO one") } else { Ok(()) };
+    if let Err(error) = undone.and_then(|()| statement(connection, "RELEASE one")) {
+        // What it wrote can no longer be told from its neighbours': nobody's stays.
+        let _ = statement(connection, "ROLLBACK");
+        return Err(error.into());
     }
-    statement(connection, "RELEASE one")?;
     outcome
 }
 
@@ -326,6 +333,100 @@ mod tests {
         assert!(matches!(ending.recv().unwrap(), Err(Fault::Unavailable(_))));
         assert_eq!(later.recv().unwrap().unwrap(), 3);
         assert_eq!(rows(&writer), 1);
+    }
+
+    type Closure = Box<dyn FnOnce(&Write) -> Result<i64, Fault> + Send>;
+
+    /// Runs these one after the other in one batch, as long as the transaction lasts.
+    fn in_one_batch(writer: &Arc<Writer>, closures: Vec<Closure>) -> Vec<Result<i64, Fault>> {
+        let gate = Arc::new(Barrier::new(2));
+        let held = {
+            let (writer, gate) = (writer.clone(), gate.clone());
+            std::thread::spawn(move || {
+                writer.write(move |_| {
+                    gate.wait(); // the writer is busy here until the others are queued behind it
+                    gate.wait();
+                    Ok(())
+                })
+            })
+        };
+        gate.wait();
+        let queue = |closure: Closure| {
+            let (reply, answer) = sync_channel(1);
+            writer.send(Box::new(Awaited { closure: Some(closure), value: None, reply })).unwrap();
+            answer
+        };
+        let answers: Vec<_> = closures.into_iter().map(queue).collect();
+        gate.wait();
+        let _ = held.join().unwrap(); // told what the others are told
+        answers.into_iter().map(|answer| answer.recv().unwrap()).collect()
+    }
+
+    #[test]
+    fn of_a_batch_of_eight_of_which_one_fills_the_disk_nobody_is_told_it_worked_unless_it_is_in_the_file() {
+        let (writer, _directory) = writer();
+        writer.write(|tx| Ok(tx.connection.execute_batch("CREATE TABLE large (n INTEGER, bytes BLOB)")?)).unwrap();
+        // SQLITE_FULL as it comes from a disk, but at a page of our choice
+        let limit = "SELECT page_count + 8 FROM pragma_page_count";
+        let limit: i64 = writer.write(move |tx| Ok(tx.connection.query_row(limit, [], |row| row.get(0))?)).unwrap();
+        let set = move |tx: &Write| Ok(tx.connection.query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))?);
+        writer.write(set).unwrap();
+        let large = |n: i64, size: i64| -> Closure {
+            Box::new(move |tx| {
+                tx.connection.execute("INSERT INTO large (n, bytes) VALUES (?1, zeroblob(?2))", [n, size])?;
+                Ok(n)
+            })
+        };
+        let closures = (1..=8).map(|n| large(n, if n == 5 { 1 << 20 } else { 10 })).collect();
+        let told: Vec<bool> = in_one_batch(&writer, closures).into_iter().map(|answer| answer.is_ok()).collect();
+        assert_eq!(told, [false, false, false, false, false, true, true, true], "five ran until the disk was full, three after");
+        let rows = "SELECT group_concat(n, ' ') FROM large";
+        let rows = writer.write(move |tx| Ok(tx.connection.query_row(rows, [], |row| row.get::<_, String>(0))?));
+        assert_eq!(rows.unwrap(), "6 7 8");
+    }
+
+    #[test]
+    fn what_ended_the_transaction_is_told_and_not_an_earlier_fault() {
+        let (writer, _directory) = writer();
+        let earlier: Closure = Box::new(|_| Err(Fault::Bug("an earlier one".into())));
+        let ending: Closure = Box::new(|tx| {
+            tx.connection.execute_batch("ROLLBACK")?; // as SQLite does by itself when the disk is full
+            Err(Fault::Unavailable("no space".into()))
+        });
+        for answer in in_one_batch(&writer, vec![earlier, ending]) {
+            assert!(matches!(&answer, Err(Fault::Unavailable(cause)) if cause.contains("no space")), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_undone_alone_is_undone_with_the_whole_transaction() {
+        let (writer, _directory) = writer();
+        let neighbour: Closure = Box::new(|tx| insert(1)(tx));
+        let without_savepoint: Closure = Box::new(|tx| {
+            insert(2)(tx)?;
+            tx.connection.execute_batch("RELEASE one")?; // so that going back to it fails
+            Err(Fault::Bug("on purpose".into()))
+        });
+        for answer in in_one_batch(&writer, vec![neighbour, without_savepoint]) {
+            assert!(matches!(answer, Err(Fault::Unavailable(_))), "{answer:?}");
+        }
+        assert_eq!(rows(&writer), 0);
+        assert_eq!(writer.write(insert(3)).unwrap(), 3);
+    }
+
+    #[test]
+    fn a_panic_in_the_middle_of_reading_leaves_nothing_open_behind_it() {
+        let (writer, _directory) = writer();
+        writer.write(|tx| Ok(tx.connection.execute_batch("INSERT INTO t (n) VALUES (1), (2)")?)).unwrap();
+        let panicking: Closure = Box::new(|tx| {
+            let mut statement = tx.connection.prepare_cached("UPDATE t SET n = n + 10 RETURNING n")?;
+            let mut rows = statement.query([])?;
+            panic!("on purpose, at {:?}", rows.next()?.map(|row| row.get::<_, i64>(0)));
+        });
+        let answers = in_one_batch(&writer, vec![Box::new(|tx| insert(3)(tx)), panicking, Box::new(|tx| insert(4)(tx))]);
+        assert!(answers[0].is_ok() && matches!(answers[1], Err(Fault::Bug(_))) && answers[2].is_ok(), "{answers:?}");
+        let sum = writer.write(|tx| Ok(tx.connection.query_row("SELECT sum(n) FROM t", [], |row| row.get::<_, i64>(0))?));
+        assert_eq!(sum.unwrap(), 1 + 2 + 3 + 4);
     }
 
     #[test]

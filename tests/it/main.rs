@@ -16,6 +16,7 @@ mod cors;
 mod crash;
 mod dev;
 mod edge;
+mod faults;
 mod general;
 mod history;
 mod instance;

@@ -93,7 +93,7 @@ impl OAuthError {
 impl From<&Fault> for OAuthError {
     fn from(fault: &Fault) -> OAuthError {
         match fault {
-            Fault::Unavailable(_) => OAuthError::new(
+            Fault::Unavailable(_) | Fault::Damaged(_) => OAuthError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 "The server cannot do this right now. Try again in a moment.",

@@ -73,7 +73,7 @@ impl PageError {
             PageError::Fault(Fault::Unavailable(_)) => {
                 ("The server is busy", "It cannot do this right now. Wait a moment and try again.")
             }
-            PageError::Fault(Fault::Bug(_)) => (
+            PageError::Fault(Fault::Damaged(_) | Fault::Bug(_)) => (
                 "Something broke on this server",
                 "It is not your fault. Try again later. If it stays so, tell whoever runs this server, with the details below.",
             ),

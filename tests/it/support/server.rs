@@ -23,6 +23,14 @@ pub struct Server {
     stderr: Arc<Mutex<String>>,
 }
 
+/// A server that did not start.
+#[derive(Debug)]
+pub struct Refused {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
 /// A registered app.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -57,12 +65,16 @@ impl Server {
         Server::start_under(&[], directory, more)
     }
 
+    /// The same, where the server may refuse to start.
+    pub fn try_start_in(directory: PathBuf, more: &[&str]) -> Result<Server, Refused> {
+        let command = serve_in(&[], &directory, more);
+        Server::try_spawn(directory, command)
+    }
+
     /// The same with these words before the command line (`strace -D …`). What they start must become the server itself, so that
     /// a signal reaches it.
     pub fn start_under(wrapper: &[&str], directory: PathBuf, more: &[&str]) -> Server {
-        let (binary, database) = (binary().display().to_string(), directory.join("hallpass.db").display().to_string());
-        let serve = [binary.as_str(), "serve", "--db", &database, "--listen", "127.0.0.1:0"];
-        let command = [wrapper, &serve, more].concat().iter().map(|word| word.to_string()).collect();
+        let command = serve_in(wrapper, &directory, more);
         Server::spawn(directory, command)
     }
 
@@ -73,6 +85,10 @@ impl Server {
     }
 
     fn spawn(directory: PathBuf, command: Vec<String>) -> Server {
+        Server::try_spawn(directory, command).unwrap_or_else(|refused| panic!("the server did not start: {refused:?}"))
+    }
+
+    fn try_spawn(directory: PathBuf, command: Vec<String>) -> Result<Server, Refused> {
         let mut child = Command::new(&command[0])
             .args(&command[1..])
             .current_dir(&directory)
@@ -83,20 +99,21 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let stderr = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().unwrap(), stderr.clone());
+        let collected = collect(child.stderr.take().unwrap(), stderr.clone());
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         out.read_line(&mut first).expect("stdout is text");
         let url = first.split_whitespace().find(|word| word.starts_with("http://") || word.starts_with("https://"));
         let Some(url) = url else {
-            let status = child.wait();
-            panic!("the server did not start: {first:?} {status:?} {}", stderr.lock().unwrap());
+            let code = child.wait().expect("the child can be waited for").code();
+            let _ = collected.join(); // until the end of stderr, which the child has closed
+            return Err(Refused { code, stdout: first, stderr: stderr.lock().unwrap().clone() });
         };
         let url = url.trim_end_matches('/').to_string();
         let address = url.split("//").nth(1).unwrap().parse().expect("the first line names an address and a port");
         let stdout = Arc::new(Mutex::new(first));
         collect(out, stdout.clone());
-        Server { child, command, directory, address, url, stdout, stderr }
+        Ok(Server { child, command, directory, address, url, stdout, stderr })
     }
 
     /// Stops the server as an operator does (SIGTERM) and waits for it.
@@ -258,6 +275,13 @@ impl Drop for Server {
     }
 }
 
+/// `hallpass serve` on the file `hallpass.db` of this directory, with these words before it.
+fn serve_in(wrapper: &[&str], directory: &Path, more: &[&str]) -> Vec<String> {
+    let (binary, database) = (binary().display().to_string(), directory.join("hallpass.db").display().to_string());
+    let serve = [binary.as_str(), "serve", "--db", &database, "--listen", "127.0.0.1:0"];
+    [wrapper, &serve, more].concat().iter().map(|word| word.to_string()).collect()
+}
+
 /// The binary under test.
 pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_hallpass"))
@@ -294,7 +318,7 @@ pub fn fresh_directory() -> PathBuf {
     path
 }
 
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
+fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n) = from.read(&mut buffer) {
@@ -303,7 +327,7 @@ fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
             }
             into.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
-    });
+    })
 }
 
 fn signal(pid: u32, name: &str) {
