@@ -50,6 +50,23 @@ pub struct AuthorizedApplication {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// The tokens of one app and one owner that nobody has ended.
+enum Unended {
+    /// The one that can be given again.
+    One(GivenToken),
+    /// None can.
+    Others(Vec<Other>),
+}
+
+/// A token as far as it matters for the limit.
+struct Other {
+    hash: Hashed<AccessToken>,
+    has_expired: bool,
+    /// When it was used last, or made.
+    used_at: Timestamp,
+    created_at: Timestamp,
+}
+
 impl TokenOnFile {
     /// How it stands. An account or app that ends takes its tokens along in the same transaction (H-26); should a row have been
     /// changed by hand, the token is as dead.
@@ -132,12 +149,15 @@ impl Read<'_> {
 impl Write<'_> {
     /// Gives the newest live token with the same app, owner and set of scopes again (C-REU-01, C-REU-02), or issues one.
     pub fn access_token_for(&self, new: &NewToken) -> Result<GivenToken, Fault> {
-        if let Some(again) = self.token_to_give_again(new)? {
-            let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
-            self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
-            return Ok(again);
-        }
-        self.keep_below_limit(new)?;
+        let others = match self.unended_tokens(new)? {
+            Unended::One(again) => {
+                let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
+                self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
+                return Ok(again);
+            }
+            Unended::Others(others) => others,
+        };
+        self.keep_below_limit(others, new.now)?;
         let access_token = AccessToken::derived(new.client_secret, &new.nonce);
         let issued = IssuedToken {
             hash: access_token.hashed(),
@@ -152,55 +172,53 @@ impl Write<'_> {
         Ok(GivenToken { access_token, issued })
     }
 
-    /// The stored hash decides: a token made with an older secret, or not made of a secret at all, is passed over (H-10).
-    fn token_to_give_again(&self, new: &NewToken) -> Result<Option<GivenToken>, Fault> {
-        let sql = "SELECT hash, nonce, scopes, created_at, expires_at FROM access_tokens
-                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND nonce IS NOT NULL AND (expires_at IS NULL OR expires_at > ?3)
-                   AND length(scopes) = ?4 ORDER BY created_at DESC";
+    /// Looks once at every token of this app and owner that nobody has ended: there are a hundred at most (H-22), and the writer
+    /// does nothing else meanwhile.
+    ///
+    /// The stored hash decides which one can be given again: a token made with an older secret, or not made of a secret at all, is
+    /// passed over (H-10).
+    fn unended_tokens(&self, new: &NewToken) -> Result<Unended, Fault> {
+        let sql = "SELECT hash, nonce, scopes, created_at, expires_at, last_used_at FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL ORDER BY created_at DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
-        // The same words in another order are as long: most of the others need not be read as scopes.
-        let mut rows =
-            statement.query(rusqlite::params![new.client.id, new.user, new.now, new.scopes.to_string().len() as i64])?;
+        let mut rows = statement.query(rusqlite::params![new.client.id, new.user])?;
+        let length = new.scopes.to_string().len();
+        let mut others = Vec::new();
         while let Some(row) = rows.next()? {
-            let issued = IssuedToken {
-                hash: row.get(0)?,
-                client: new.client.id,
-                user: new.user,
-                scopes: row.get(2)?,
-                created_at: row.get(3)?,
-                expires_at: row.get(4)?,
-                revoked_at: None,
-            };
-            if issued.scopes.is_same_set_as(new.scopes) {
-                let access_token = AccessToken::derived(new.client_secret, &row.get(1)?);
-                if access_token.hashed() == issued.hash {
-                    return Ok(Some(GivenToken { access_token, issued }));
-                }
+            let (hash, created_at, expires_at): (_, Timestamp, Option<Timestamp>) = (row.get(0)?, row.get(3)?, row.get(4)?);
+            let has_expired = expires_at.is_some_and(|at| at <= new.now);
+            let last_used_at: Option<Timestamp> = row.get(5)?;
+            others.push(Other { hash, has_expired, used_at: last_used_at.unwrap_or(created_at), created_at });
+            // The same words in another order are as long: most of the others need not be read as scopes.
+            let may_be_same = !has_expired && row.get_ref(2)?.as_str().is_ok_and(|text| text.len() == length);
+            let nonce: Option<Nonce> = if may_be_same { row.get(1)? } else { None };
+            let Some(nonce) = nonce else { continue };
+            let scopes: ScopeSet = row.get(2)?;
+            let access_token = AccessToken::derived(new.client_secret, &nonce);
+            if scopes.is_same_set_as(new.scopes) && access_token.hashed() == hash {
+                let (client, user) = (new.client.id, new.user);
+                let issued = IssuedToken { hash, client, user, scopes, created_at, expires_at, revoked_at: None };
+                return Ok(Unended::One(GivenToken { access_token, issued }));
             }
         }
-        Ok(None)
+        Ok(Unended::Others(others))
     }
 
-    /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22). Those that have
-    /// expired are marked as ended first, so that nothing here ever looks at many rows.
-    fn keep_below_limit(&self, new: &NewToken) -> Result<(), Fault> {
-        let sql = "UPDATE access_tokens SET revoked_at = expires_at WHERE hash IN (
-                       SELECT hash FROM access_tokens
-                       WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND expires_at <= ?3 ORDER BY created_at LIMIT 100)";
-        self.connection.prepare_cached(sql)?.execute(rusqlite::params![new.client.id, new.user, new.now])?;
-        let sql = "SELECT count(*) FROM access_tokens
-                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
-        let parameters = rusqlite::params![new.client.id, new.user, new.now];
-        let live: i64 = self.connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0))?;
-        if live < LIVE_TOKENS_PER_OWNER {
-            return Ok(());
+    /// Ends the least recently used of these tokens, so that one more is within the limit (H-22); and marks as ended those that
+    /// have expired, so that nobody looks at them again.
+    fn keep_below_limit(&self, tokens: Vec<Other>, now: Timestamp) -> Result<(), Fault> {
+        let (expired, mut live): (Vec<Other>, Vec<Other>) = tokens.into_iter().partition(|token| token.has_expired);
+        let sql = "UPDATE access_tokens SET revoked_at = expires_at WHERE hash = ?1";
+        for token in expired {
+            self.connection.prepare_cached(sql)?.execute([token.hash])?;
         }
-        let sql = "UPDATE access_tokens SET revoked_at = ?3 WHERE hash IN (
-                       SELECT hash FROM access_tokens
-                       WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)
-                       ORDER BY coalesce(last_used_at, created_at), created_at LIMIT ?4)";
-        let over = live + 1 - LIVE_TOKENS_PER_OWNER;
-        self.connection.prepare_cached(sql)?.execute(rusqlite::params![new.client.id, new.user, new.now, over])?;
+        let over = (live.len() + 1).saturating_sub(LIVE_TOKENS_PER_OWNER);
+        if over > 0 {
+            live.sort_by_key(|token| (token.used_at, token.created_at));
+        }
+        for token in live.into_iter().take(over) {
+            self.revoke_access_token(&token.hash, now)?;
+        }
         Ok(())
     }
 
