@@ -253,38 +253,18 @@ mod tests {
     #[test]
     fn a_fault_or_a_panic_undoes_its_own_writes_and_no_others() {
         let (writer, _directory) = writer();
-        let gate = Arc::new(Barrier::new(2));
-        let held = {
-            let (writer, gate) = (writer.clone(), gate.clone());
-            std::thread::spawn(move || {
-                writer.write(move |tx| {
-                    gate.wait(); // the writer is busy here until the others are queued behind it
-                    gate.wait();
-                    insert(1)(tx)
-                })
-            })
-        };
-        gate.wait();
-        type Closure = Box<dyn FnOnce(&Write) -> Result<i64, Fault> + Send>;
-        let queue = |closure: Closure| {
-            let (reply, answer) = sync_channel(1);
-            writer.send(Box::new(Awaited { closure: Some(closure), value: None, reply })).unwrap();
-            answer
-        };
-        let fault = queue(Box::new(|tx| {
+        let fault: Closure = Box::new(|tx| {
             insert(2)(tx)?;
             Err(Fault::Bug("on purpose".into()))
-        }));
-        let panic = queue(Box::new(|tx| {
+        });
+        let panic: Closure = Box::new(|tx| {
             insert(3)(tx)?;
             panic!("on purpose");
-        }));
-        let neighbour = queue(Box::new(|tx| insert(4)(tx)));
-        gate.wait();
-        assert_eq!(held.join().unwrap().unwrap(), 1);
-        assert!(matches!(fault.recv().unwrap(), Err(Fault::Bug(_))));
-        assert!(matches!(panic.recv().unwrap(), Err(Fault::Bug(cause)) if cause.contains("on purpose")));
-        assert_eq!(neighbour.recv().unwrap().unwrap(), 4);
+        });
+        let answers = in_one_batch(&writer, vec![Box::new(insert(1)), fault, panic, Box::new(insert(4))]);
+        assert!(matches!(&answers[1], Err(Fault::Bug(_))));
+        assert!(matches!(&answers[2], Err(Fault::Bug(cause)) if cause.contains("on purpose")));
+        assert!(matches!((&answers[0], &answers[3]), (Ok(1), Ok(4))));
         assert_eq!(rows(&writer), 2);
     }
 
@@ -305,33 +285,14 @@ mod tests {
     #[test]
     fn neighbours_of_a_closure_that_ends_the_transaction_are_told_so_and_later_ones_run() {
         let (writer, _directory) = writer();
-        let gate = Arc::new(Barrier::new(2));
-        let held = {
-            let (writer, gate) = (writer.clone(), gate.clone());
-            std::thread::spawn(move || {
-                writer.write(move |tx| {
-                    gate.wait(); // the writer is busy here until the others are queued behind it
-                    gate.wait();
-                    insert(1)(tx)
-                })
-            })
-        };
-        gate.wait();
-        type Closure = Box<dyn FnOnce(&Write) -> Result<i64, Fault> + Send>;
-        let queue = |closure: Closure| {
-            let (reply, answer) = sync_channel(1);
-            writer.send(Box::new(Awaited { closure: Some(closure), value: None, reply })).unwrap();
-            answer
-        };
-        let ending = queue(Box::new(|tx| {
+        let ending: Closure = Box::new(|tx| {
             tx.connection.execute_batch("ROLLBACK")?; // as SQLite does by itself when the disk is full
             Ok(2)
-        }));
-        let later = queue(Box::new(|tx| insert(3)(tx)));
-        gate.wait();
-        assert!(matches!(held.join().unwrap(), Err(Fault::Unavailable(_))), "what it wrote is gone");
-        assert!(matches!(ending.recv().unwrap(), Err(Fault::Unavailable(_))));
-        assert_eq!(later.recv().unwrap().unwrap(), 3);
+        });
+        let answers = in_one_batch(&writer, vec![Box::new(insert(1)), ending, Box::new(insert(3))]);
+        assert!(matches!(&answers[0], Err(Fault::Unavailable(_))), "what it wrote is gone");
+        assert!(matches!(&answers[1], Err(Fault::Unavailable(_))));
+        assert!(matches!(&answers[2], Ok(3)));
         assert_eq!(rows(&writer), 1);
     }
 
