@@ -62,9 +62,7 @@ impl AuthorizationServer {
             let response = refuse(StatusCode::MISDIRECTED_REQUEST, path, headers, id);
             return response.because("Host is no loopback name with our port, and there is no --base-url");
         };
-        let Self { config, pages, store, lanes, more } = self;
-        let store = store.patient();
-        respond(&Context { config, pages, store, lanes, now, random, origin }, request, *more)
+        self.respond(request, self.store.patient(), now, random, origin)
     }
 
     /// The same for what never waits: an answer of one indexed read at most, given on the I/O thread itself, for to wake a
@@ -74,10 +72,21 @@ impl AuthorizationServer {
             return None;
         }
         let origin = self.config.base_url.origin(request.header("host"))?;
-        let Self { config, pages, store, lanes, more } = self;
-        let store = store.impatient();
-        let response = respond(&Context { config, pages, store, lanes, now, random, origin }, request, *more);
+        let response = self.respond(request, self.store.impatient(), now, random, origin);
         Some(response).filter(|response| response.status != StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// Answers as this origin, with this way into the store.
+    fn respond(
+        &self,
+        request: &Request,
+        store: Access,
+        now: Timestamp,
+        random: &dyn Fn() -> [u8; 32],
+        origin: Origin,
+    ) -> Response {
+        let Self { config, pages, lanes, more, .. } = self;
+        respond(&Context { config, pages, store, lanes, now, random, origin }, request, *more)
     }
 }
 

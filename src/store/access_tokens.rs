@@ -194,8 +194,11 @@ impl Write<'_> {
             let nonce: Option<Nonce> = if may_be_same { row.get(1)? } else { None };
             let Some(nonce) = nonce else { continue };
             let scopes: ScopeSet = row.get(2)?;
+            if !scopes.is_same_set_as(new.scopes) {
+                continue;
+            }
             let access_token = AccessToken::derived(new.client_secret, &nonce);
-            if scopes.is_same_set_as(new.scopes) && access_token.hashed() == hash {
+            if access_token.hashed() == hash {
                 let (client, user) = (new.client.id, new.user);
                 let issued = IssuedToken { hash, client, user, scopes, created_at, expires_at, revoked_at: None };
                 return Ok(Unended::One(GivenToken { access_token, issued }));
