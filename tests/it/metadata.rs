@@ -1,20 +1,10 @@
 //! The authorization server's metadata (RFC 8414; contract, section 15) and the issuer, which is one string everywhere (RFC 9207).
 
-use crate::support::{Answer, Browser, OOB, PASSWORD, Server, form_encode, query_of, query_value, say};
+use crate::support::{Answer, Browser, OOB, PASSWORD, SCOPES, Server, form_encode, query_of, query_value, say};
 use serde_json::{Value, json};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 const CALLBACK: &str = "https://app.example/callback";
-
-/// C-SCO-01.
-const SCOPES: &str = "read profile write write:accounts write:blocks write:bookmarks write:collections write:conversations \
-    write:favourites write:filters write:follows write:lists write:media write:mutes write:notifications write:reports \
-    write:statuses read:accounts read:blocks read:bookmarks read:collections read:favourites read:filters read:follows \
-    read:lists read:mutes read:notifications read:search read:statuses follow push admin:read admin:read:accounts \
-    admin:read:reports admin:read:domain_allows admin:read:domain_blocks admin:read:ip_blocks \
-    admin:read:email_domain_blocks admin:read:canonical_email_blocks admin:write admin:write:accounts \
-    admin:write:reports admin:write:domain_allows admin:write:domain_blocks admin:write:ip_blocks \
-    admin:write:email_domain_blocks admin:write:canonical_email_blocks";
 
 #[test]
 fn the_metadata_has_mastodons_keys_in_its_order_and_then_four_of_ours() {

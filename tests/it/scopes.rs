@@ -6,16 +6,6 @@ use crate::support::*;
 
 const URI: &str = "https://app.example/cb";
 
-/// Every scope of the server, in the contract's order (C-SCO-01).
-const ALL: &str = "read profile write write:accounts write:blocks write:bookmarks write:collections write:conversations \
-    write:favourites write:filters write:follows write:lists write:media write:mutes write:notifications write:reports \
-    write:statuses read:accounts read:blocks read:bookmarks read:collections read:favourites read:filters read:follows \
-    read:lists read:mutes read:notifications read:search read:statuses follow push admin:read admin:read:accounts \
-    admin:read:reports admin:read:domain_allows admin:read:domain_blocks admin:read:ip_blocks \
-    admin:read:email_domain_blocks admin:read:canonical_email_blocks admin:write admin:write:accounts \
-    admin:write:reports admin:write:domain_allows admin:write:domain_blocks admin:write:ip_blocks \
-    admin:write:email_domain_blocks admin:write:canonical_email_blocks";
-
 /// Asks for a scope at the authorization endpoint, where nobody is signed in.
 fn authorize(server: &Server, app: &App, scope: &[(&str, &str)]) -> Answer {
     let parameters = [("response_type", "code"), ("client_id", &app.client_id), ("redirect_uri", URI)];
@@ -78,8 +68,8 @@ fn every_scope_of_the_server_can_be_registered_and_granted_and_no_other() {
     let registration = |scopes: &str| {
         server.post("/api/v1/apps").form(&[("client_name", "An app"), ("redirect_uris", URI), ("scopes", scopes)]).send()
     };
-    assert_eq!(registration(ALL).expect(200).json()["scopes"], json!(ALL.split(' ').collect::<Vec<_>>()));
-    expect_granted(&server, &server.register(URI, ALL), &[("scope", ALL)], ALL);
+    assert_eq!(registration(SCOPES).expect(200).json()["scopes"], json!(SCOPES.split(' ').collect::<Vec<_>>()));
+    expect_granted(&server, &server.register(URI, SCOPES), &[("scope", SCOPES)], SCOPES);
     for scope in [
         "crypto",
         "read:reports",
@@ -100,7 +90,7 @@ fn every_scope_of_the_server_can_be_registered_and_granted_and_no_other() {
         assert!(answer.text().contains("Scopes doesn't match"), "{scope}: {}", answer.text());
     }
     // asked for by an app that has every scope, they are refused all the same
-    let app = server.register(URI, ALL);
+    let app = server.register(URI, SCOPES);
     for scope in ["crypto", "read:reports", "openid", "Read", "read,write"] {
         expect_refused(&server, &app, &[("scope", scope)]);
     }
@@ -166,7 +156,7 @@ fn one_scope_too_many_refuses_them_all() {
 fn at_a_resource_any_of_the_listed_scopes_will_do() {
     // C-SCO-04, C-SCO-05: `follow` stands for blocks, follows and mutes, not for the account
     let server = Server::start();
-    let app = server.register(URI, ALL);
+    let app = server.register(URI, SCOPES);
     for scope in ["profile", "read", "read:accounts", "write read:accounts push"] {
         assert_eq!(
             server.whoami(&server.password_token(&app, scope).access_token).expect(200).json()["username"],
@@ -266,9 +256,9 @@ fn a_resource_server_is_not_told_admin_scopes_of_people_who_are_no_administrator
 fn an_app_token_with_admin_scopes_opens_nothing_more() {
     // H-21, C-CCG-03
     let server = Server::start();
-    let app = server.register(URI, ALL);
+    let app = server.register(URI, SCOPES);
     server.sql("UPDATE users SET is_admin = 1");
-    let token = server.app_token(&app, ALL).access_token;
+    let token = server.app_token(&app, SCOPES).access_token;
     let answer = server.whoami(&token).expect(422);
     assert_eq!(answer.text(), json!({ "error": say::E_USER }).to_string());
     let token = server.app_token(&app, "admin:read admin:write").access_token;
