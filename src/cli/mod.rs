@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use argh::FromArgs;
 
-use crate::store::{Fault, OpenError, Role, Store};
+use crate::store::{Fault, OpenError, Role, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
 #[derive(FromArgs)]
@@ -101,14 +101,19 @@ fn tell(line: &str) {
 
 /// Opens the database, or says in a sentence why not.
 fn open(path: &Path, role: Role) -> Result<Store, Failure> {
-    Store::open(path, role).map_err(|error| {
+    let store = Store::open(path, role).map_err(|error| {
         let code = match error {
-            OpenError::Served | OpenError::Locked => Exit::Busy,
+            OpenError::Served | OpenError::ServedByOlder(_) | OpenError::Locked => Exit::Busy,
             OpenError::Cannot(_) => Exit::CannotOpen,
             OpenError::Foreign(_) | OpenError::Damaged(_) | OpenError::Newer(_) => Exit::Configuration,
         };
         Failure::new(code, format!("{} {error}", path.display()))
-    })
+    })?;
+    if let Some(SteppedUp { from, backup }) = store.stepped_up() {
+        let path = path.display();
+        tell(&format!("hallpass: {path} was of schema {from} and is stepped up; as it was it is in {}", backup.display()));
+    }
+    Ok(store)
 }
 
 /// What a fault of the database at `path` means to whoever runs the command.

@@ -13,6 +13,7 @@ mod clients;
 mod fault;
 mod open;
 mod sessions;
+mod steps;
 mod types;
 mod users;
 mod writer;
@@ -28,6 +29,7 @@ pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
 pub use authorization_codes::NewCode;
 pub use fault::Fault;
 pub use open::{OpenError, Role};
+pub use steps::SteppedUp;
 pub use users::AddUserRefusal;
 use writer::Writer;
 
@@ -79,6 +81,11 @@ impl Store {
     /// Whether the file was found without the log that a killed server had left beside it: what was written last is lost then.
     pub fn lost_its_log(&self) -> bool {
         self.file.log_is_gone
+    }
+
+    /// What was done to a file that an older hallpass had left.
+    pub fn stepped_up(&self) -> Option<&SteppedUp> {
+        self.file.stepped_up.as_ref()
     }
 
     /// Access that waits for a lock as long as a person would.

@@ -12,11 +12,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::fault::{Fault, cause_of};
+use super::steps::{SCHEMA_VERSION, SteppedUp, step_up};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
-/// `application_id` and `user_version` of `schema.sql`; a test holds them together.
+/// The `application_id` of `schema.sql`; a test holds them together.
 const APPLICATION_ID: i32 = 0x6861_6c6c;
-const SCHEMA_VERSION: i32 = 1;
 
 /// How long a lock of another process is waited for.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,6 +35,8 @@ pub struct File {
     path: PathBuf,
     /// Whether the log is gone that a killed server left behind, and with it what was written last.
     pub log_is_gone: bool,
+    /// Whether it was an older hallpass's until now.
+    pub stepped_up: Option<SteppedUp>,
     _lock: Option<fs::File>,
 }
 
@@ -43,6 +45,8 @@ pub struct File {
 pub enum OpenError {
     /// Another server has it.
     Served,
+    /// Of an older schema, which a server works with right now.
+    ServedByOlder(i32),
     /// Locked by another process for longer than the timeout.
     Locked,
     /// It cannot be opened or made.
@@ -59,6 +63,9 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Served => f.write_str("is served by another hallpass already; stop that one first"),
+            OpenError::ServedByOlder(found) => {
+                write!(f, "has schema {found} and is served by an older hallpass; restart the server first")
+            }
             OpenError::Locked => f.write_str("is locked by another process; try again when that one is done"),
             OpenError::Cannot(cause) => write!(f, "cannot be opened: {cause}"),
             OpenError::Foreign(found) => write!(f, "is not a hallpass database ({found}); give another file with --db"),
@@ -82,7 +89,7 @@ impl File {
         let file = private(path).map_err(|error| OpenError::Cannot(error.to_string()))?;
         drop(file);
         let path = path.canonicalize().map_err(|error| OpenError::Cannot(error.to_string()))?;
-        let lock = match role {
+        let held = match role {
             Role::Server => Some(lock(&path)?),
             Role::Command => None,
         };
@@ -91,7 +98,20 @@ impl File {
         let mut connection =
             Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         prepare(&connection)?;
-        ensure_schema(&mut connection)?;
+        let stepped_up = match ensure_schema(&mut connection)? {
+            SCHEMA_VERSION => None,
+            older => {
+                // Only who holds the lock changes the schema: a server that knows the older one goes on with it.
+                let _held = match role {
+                    Role::Server => None,
+                    Role::Command => Some(lock(&path).map_err(|error| match error {
+                        OpenError::Served => OpenError::ServedByOlder(older),
+                        error => error,
+                    })?),
+                };
+                Some(step_up(&mut connection, &path, older)?)
+            }
+        };
         look_into(&connection)?;
         // FULL: COMMIT returns when the log is on the disk. What was answered is never lost.
         let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -105,7 +125,7 @@ impl File {
              PRAGMA foreign_keys = ON;
              PRAGMA cache_size = -4096;",
         )?;
-        Ok((File { path, log_is_gone, _lock: lock }, connection))
+        Ok((File { path, log_is_gone, stepped_up, _lock: held }, connection))
     }
 
     /// A read-only connection.
@@ -131,20 +151,24 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// Makes the tables in an empty file; refuses a file that is somebody else's or too new.
-fn ensure_schema(connection: &mut Connection) -> Result<(), OpenError> {
+/// Makes the tables in an empty file; refuses a file that is somebody else's or too new. Gives the version it has.
+fn ensure_schema(connection: &mut Connection) -> Result<i32, OpenError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let pragma = |name: &str| tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application_id, version) {
-        (0, 0) if tables == 0 => tx.execute_batch(SCHEMA)?,
-        (APPLICATION_ID, SCHEMA_VERSION) => {}
+        (0, 0) if tables == 0 => {
+            tx.execute_batch(SCHEMA)?;
+            tx.commit()?;
+            return Ok(SCHEMA_VERSION);
+        }
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => {}
         (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => return Err(OpenError::Newer(newer)),
         (APPLICATION_ID, other) => return Err(OpenError::Foreign(format!("schema {other} is unknown"))),
         (other, _) => return Err(OpenError::Foreign(format!("application_id {other}, {tables} tables and indexes"))),
     }
-    Ok(tx.commit()?)
+    Ok(version)
 }
 
 /// Reads the first entry of every table and index: a file that is broken there is refused here, and not by every request.
@@ -177,14 +201,14 @@ fn lock(path: &Path) -> Result<fs::File, OpenError> {
 }
 
 /// The file of this name beside the database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// Opens a file for reading and writing; one that is made is for its owner alone.
-fn private(path: &Path) -> io::Result<fs::File> {
+pub fn private(path: &Path) -> io::Result<fs::File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
