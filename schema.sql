@@ -106,7 +106,7 @@ CREATE TABLE access_tokens (
 -- The tokens of an app and an owner that nobody has ended: which can be given again (C-REU-01) and shows consent (C-AUT-06),
 -- both only among those with scopes of the same length; how many there are, and which was used least recently (H-22).
 CREATE INDEX access_tokens_unended
-    ON access_tokens (client, user, length(scopes), coalesce(last_used_at, created_at), expires_at) WHERE revoked_at IS NULL;
+    ON access_tokens (client, user, length(scopes), coalesce(last_used_at, created_at), expires_at, revoked_at) WHERE revoked_at IS NULL;
 CREATE INDEX access_tokens_unended_by_user ON access_tokens (user) WHERE revoked_at IS NULL AND user IS NOT NULL;
 -- What is swept one day.
 CREATE INDEX access_tokens_by_end    ON access_tokens (revoked_at) WHERE revoked_at IS NOT NULL;

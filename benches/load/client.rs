@@ -27,6 +27,11 @@ impl Request {
         Request { head, body: form.to_owned() }
     }
 
+    pub fn cookie(mut self, cookie: &str) -> Request {
+        self.head.push_str(&format!("Cookie: {cookie}\r\n"));
+        self
+    }
+
     pub fn bearer(mut self, token: &str) -> Request {
         self.head.push_str(&format!("Authorization: Bearer {token}\r\n"));
         self
@@ -60,20 +65,38 @@ pub struct Load<'s> {
 impl Load<'_> {
     /// `request` makes the request of each turn, `answered` sees its answer if it was 200.
     pub fn run(&self, request: impl Fn(u64) -> Request + Sync, answered: impl Fn(u64, &str) + Sync) -> Measured {
-        self.measure(u64::MAX, &request, &answered)
+        self.run_until(u64::MAX, request, answered)
     }
 
     /// The same for so many turns at most.
-    pub fn run_until(&self, turns: u64, request: impl Fn(u64) -> Request + Sync) -> Measured {
-        self.measure(turns, &request, &|_, _| {})
-    }
-
-    fn measure(
+    pub fn run_until(
         &self,
         turns: u64,
-        request: &(impl Fn(u64) -> Request + Sync),
-        answered: &(impl Fn(u64, &str) + Sync),
+        request: impl Fn(u64) -> Request + Sync,
+        answered: impl Fn(u64, &str) + Sync,
     ) -> Measured {
+        self.measure(turns, |connection, turn| {
+            let bytes = request(turn).into_bytes();
+            let sent = Instant::now();
+            let (status, body) = connection.exchange(&bytes);
+            let time = sent.elapsed();
+            if status == 200 {
+                answered(turn, body);
+            }
+            (time, status == 200)
+        })
+    }
+
+    /// `flow` makes a turn's requests, as many as it takes; says whether all of them were answered as they should be.
+    pub fn run_flow(&self, flow: impl Fn(&mut Connection, u64) -> bool + Sync) -> Measured {
+        self.measure(u64::MAX, |connection, turn| {
+            let began = Instant::now();
+            let is_well = flow(connection, turn);
+            (began.elapsed(), is_well)
+        })
+    }
+
+    fn measure(&self, turns: u64, take_turn: impl Fn(&mut Connection, u64) -> (Duration, bool) + Sync) -> Measured {
         let (next, refused) = (AtomicU64::new(0), AtomicU64::new(0));
         let (cpu_before, began) = (self.server.cpu(), Instant::now());
         let mut latencies: Vec<Duration> = std::thread::scope(|scope| {
@@ -87,15 +110,9 @@ impl Load<'_> {
                             if turn >= turns {
                                 break;
                             }
-                            let bytes = request(turn).into_bytes();
-                            let sent = Instant::now();
-                            let (status, body) = connection.exchange(&bytes);
-                            latencies.push(sent.elapsed());
-                            if status == 200 {
-                                answered(turn, body);
-                            } else {
-                                refused.fetch_add(1, Ordering::Relaxed);
-                            }
+                            let (time, is_well) = take_turn(&mut connection, turn);
+                            latencies.push(time);
+                            refused.fetch_add(u64::from(!is_well), Ordering::Relaxed);
                         }
                         latencies
                     })
@@ -135,6 +152,22 @@ impl<'s> Connection<'s> {
 
     /// The status and the body.
     pub fn exchange(&mut self, bytes: &[u8]) -> (u16, &str) {
+        let (status, head) = self.answer(bytes);
+        (status, &self.text()[head..])
+    }
+
+    /// The status and the head.
+    pub fn exchange_for_head(&mut self, bytes: &[u8]) -> (u16, &str) {
+        let (status, head) = self.answer(bytes);
+        (status, &self.text()[..head])
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.buffer).expect("an answer is text")
+    }
+
+    /// Fills the buffer with an answer; gives its status and where its head ends.
+    fn answer(&mut self, bytes: &[u8]) -> (u16, usize) {
         self.stream.write_all(bytes).expect("the server takes the request");
         self.buffer.clear();
         let (head, length) = loop {
@@ -153,16 +186,33 @@ impl<'s> Connection<'s> {
             let read = self.stream.read(&mut piece).expect("the server answers");
             self.buffer.extend_from_slice(&piece[..read]);
         }
-        let text = std::str::from_utf8(&self.buffer).expect("an answer is text");
-        let status = text[9..12].parse().expect("an answer has a status");
-        if text[..head].contains("connection: close") {
+        let status = self.text()[9..12].parse().expect("an answer has a status");
+        if self.text()[..head].contains("connection: close") {
             self.stream = Connection::open(self.server).stream;
         }
-        (status, &std::str::from_utf8(&self.buffer).expect("as before")[head..])
+        (status, head)
     }
 }
 
 /// A text field of a JSON answer of ours.
 pub fn field(json: &str, name: &str) -> Option<String> {
     Some(json.split(&format!("\"{name}\":\"")).nth(1)?.split('"').next()?.to_owned())
+}
+
+/// The hidden fields of the first form of a page, form-encoded.
+pub fn first_form(page: &str) -> String {
+    let form = page.split("<form").nth(1).and_then(|rest| rest.split("</form>").next()).unwrap_or("");
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    for input in form.split("<input type=\"hidden\" name=\"").skip(1) {
+        let (name, rest) = input.split_once("\" value=\"").expect("a hidden field has a value");
+        let value = rest.split('"').next().unwrap_or("");
+        encoded.append_pair(name, &value.replace("&#x2f;", "/").replace("&quot;", "\"").replace("&amp;", "&"));
+    }
+    encoded.finish()
+}
+
+/// The value of a cookie that a head sets, as it is sent back.
+pub fn cookie_in(head: &str, name: &str) -> Option<String> {
+    let set = head.split("\r\n").filter_map(|line| line.strip_prefix("set-cookie: "));
+    set.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with(&format!("{name}="))).map(str::to_owned)
 }

@@ -1,18 +1,19 @@
 //! `cargo bench`: the release binary under load, and beside it, in the same run, a constant answer on the same edge and bare
 //! SQLite commits, one a request. What counts are the ratios; the rates are this machine's, at this moment.
 //!
-//! `cargo bench -- --tokens 10000000` stores so many tokens first (10,000 unless told); `--seconds N` measures each line so long
-//! (3). The client and the server share the machine; the server's CPU is read from the system, so the client does not count.
+//! `cargo bench -- --tokens 10000000` stores so many tokens first (10,000 unless told), and measures the token check beside a server
+//! that has 10,000; `--seconds N` measures each line so long (3). The client and the server share the machine; the server's CPU is read from the system, so the client does not count.
 
 mod client;
 mod server;
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use client::{Load, Measured, Request};
-use server::{App, Server};
+use client::{Connection, Load, Measured, Request};
+use server::{App, FEW_TOKENS, Server};
 
 /// The scopes that issue picks subsets of, so that every token is a new one (H-10 would give an old one again).
 const SCOPES: [&str; 20] = [
@@ -44,18 +45,31 @@ fn main() {
     let tokens: u64 = option("--tokens").unwrap_or(10_000);
     let time = Duration::from_secs(option("--seconds").unwrap_or(3));
 
+    let few = (tokens > FEW_TOKENS).then(|| Server::start(FEW_TOKENS));
     let server = Server::start(tokens);
+    server::allow_open_files(4_096);
+    let idle = server.memory_mib();
     println!(
-        "\n{tokens} tokens stored, {:.0} bytes on disk each; first answer {} ms after the start; {:.1} MiB of memory",
-        server.bytes_per_token,
-        server.start_ms,
-        server.memory_mib()
+        "\n{tokens} tokens stored, {:.0} bytes on disk each; first answer {} ms after the start",
+        server.bytes_per_token, server.start_ms
     );
+    let with_1000 = {
+        let _idle: Vec<TcpStream> = (0..1_000).map(|_| server.connect_and_ask_once()).collect();
+        server.memory_mib()
+    };
 
     println!("\n| what | connections | a second | p50 ms | p99 ms | server CPU µs |\n|---|--:|--:|--:|--:|--:|");
     let constant = table(&server, "constant answer", time, |_| Request::get("/style.css"));
-    let token = server.person_token();
-    let check = table(&server, "token check", time, |_| Request::get("/api/v1/apps/verify_credentials").bearer(&token));
+    let check = table(&server, "token check", time, |turn| server.check(turn));
+    let with_few = few.as_ref().map(|few| table(few, "token check, 10,000 tokens stored", time, |turn| few.check(turn)));
+    drop(few);
+    // As many as there is room for, each of which has begun a head and says no more.
+    let among_slow = {
+        let _slow: Vec<TcpStream> = (0..SLOW).map(|_| server.connect_and_begin()).collect();
+        let measured = Load { server: &server, connections: 8, time }.run(|turn| server.check(turn), |_, _| {});
+        row(&format!("token check among {SLOW} slow connections"), 8, &measured);
+        measured
+    };
     table(&server, "registration", time, |_| {
         Request::post("/api/v1/apps", "client_name=Bench&redirect_uris=https://app.example/cb&scopes=read+write")
     });
@@ -90,11 +104,12 @@ fn main() {
     });
     let issued = issued.into_inner().expect("no holder panics");
     let load = Load { server: &server, connections: 8, time };
-    let revoked = load.run_until(issued.len() as u64, |turn| {
+    let revoke = |turn: u64| {
         let (app, token) = &issued[turn as usize];
         Request::post("/oauth/revoke", &format!("client_id={}&client_secret={}&token={token}", app.id, app.secret))
-    });
-    row("revoke", 8, &revoked);
+    };
+    row("revoke", 8, &load.run_until(issued.len() as u64, revoke, |_, _| {}));
+    code_flow(&server, time);
     let app = server.register("read");
     let password = |_| {
         let body = format!(
@@ -112,8 +127,7 @@ fn main() {
         let flood = scope
             .spawn(|| Load { server: &server, connections: 16, time: time + Duration::from_secs(1) }.run(password, |_, _| {}));
         std::thread::sleep(Duration::from_millis(500)); // until the flood is up; what is measured is the time after
-        let check = Load { server: &server, connections: 8, time }
-            .run(|_| Request::get("/api/v1/apps/verify_credentials").bearer(&token), |_, _| {});
+        let check = Load { server: &server, connections: 8, time }.run(|turn| server.check(turn), |_, _| {});
         flood.join().expect("the flood ends");
         check
     });
@@ -132,10 +146,19 @@ fn main() {
         "| server CPU, token check ÷ constant answer, 8 connections | {:.2} | ≤ 1.8 |",
         check[1].cpu_us / constant[1].cpu_us
     );
+    if let Some(with_few) = with_few {
+        let ratio = check[1].cpu_us / with_few[1].cpu_us;
+        println!("| server CPU, token check with {tokens} tokens ÷ with 10,000 | {ratio:.2} | ≤ 1.15 |");
+    }
+    println!("| p99 of a token check among {SLOW} slow connections ÷ alone | {:.1} | |", among_slow.p99_ms / check[1].p99_ms);
     println!("| issue ÷ bare commits, 8 connections | {:.1} | ≥ 5 |", issue[1].rate / bare[1]);
     println!("| issue ÷ bare commits, 64 connections | {:.1} | ≥ 8 |", issue[2].rate / bare[2]);
     println!("| token checks in a flood of passwords ÷ without, 8 connections | {:.2} | ≥ 0.5 |", flooded.rate / check[1].rate);
-    println!("| memory after all this, MiB | {memory:.1} | ≤ 64 |");
+    println!("| start to first answer, ms | {} | ≤ 20 |", server.start_ms);
+    println!("| bytes on disk for each token | {:.0} | ≤ 220 |", server.bytes_per_token);
+    println!("| memory after the start, MiB | {idle:.1} | ≤ 8 |");
+    println!("| memory with 1,000 idle connections, MiB | {with_1000:.1} | ≤ 28 |");
+    println!("| memory after the flood of passwords, and all before it, MiB | {memory:.1} | ≤ 64 |");
     match server.fsyncs_per_write(64) {
         Some(fsyncs) => println!("| fsyncs a write, 64 connections | {fsyncs:.3} | ≤ 0.1 |"),
         None => println!("| fsyncs a write, 64 connections | SKIPPED: needs strace | ≤ 0.1 |"),
@@ -147,6 +170,32 @@ fn main() {
 }
 
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
+/// Slow connections beside a good client; the server takes 2,048.
+const SLOW: usize = 1_950;
+
+/// The authorization code flow of a person who is signed in: the consent page, the click, the exchange for a new token. Each asks
+/// for other scopes, so that somebody has to click (C-AUT-06).
+fn code_flow(server: &Server, time: Duration) {
+    const CALLBACK: &str = "https%3A%2F%2Fapp.example%2Fcb";
+    let session = server.sign_in();
+    let apps: Vec<App> = (0..256).map(|_| server.register(&SCOPES.join(" "))).collect();
+    let flow = |connection: &mut Connection, turn: u64| {
+        let app = &apps[turn as usize % apps.len()];
+        let query = format!("response_type=code&client_id={}&redirect_uri={CALLBACK}&scope={}", app.id, subset(turn));
+        let request = Request::get(&format!("/oauth/authorize?{query}")).cookie(&session).into_bytes();
+        let (_, page) = connection.exchange(&request);
+        let click = Request::post("/oauth/authorize", &client::first_form(page)).cookie(&session).into_bytes();
+        let (_, head) = connection.exchange_for_head(&click);
+        let Some(code) = head.split("?code=").nth(1).and_then(|rest| rest.split('&').next()) else { return false };
+        let credentials = format!("client_id={}&client_secret={}", app.id, app.secret);
+        let exchange = format!("grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&{credentials}");
+        let (status, _) = connection.exchange(&Request::post("/oauth/token", &exchange).into_bytes());
+        status == 200
+    };
+    for connections in CONNECTIONS {
+        row("the code flow: consent, click, exchange", connections, &Load { server, connections, time }.run_flow(flow));
+    }
+}
 
 /// A line of the table for each number of connections.
 fn table(server: &Server, what: &str, time: Duration, request: impl Fn(u64) -> Request + Sync) -> [Measured; 3] {

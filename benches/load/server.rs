@@ -1,24 +1,27 @@
 //! The release binary on a database of its own, with tokens in it, and what the system says of the process.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::client::{Connection, Load, Request, field};
+use crate::client::{Connection, Load, Request, cookie_in, field, first_form};
 
 pub const PASSWORD: &str = "correct-horse";
-/// A token of alice's among the stored ones.
-const TOKEN: &str = "a-token-of-alice-for-the-benchmark-alone-00";
+/// So many of the stored tokens can be presented; the others are rows that only make the file as large as it should be.
+const KNOWN: u64 = 100_000;
+/// Beside which a larger number of tokens is measured.
+pub const FEW_TOKENS: u64 = 10_000;
 
 pub struct Server {
     child: Child,
     address: SocketAddr,
     directory: PathBuf,
+    known_tokens: u64,
     pub start_ms: u128,
     pub bytes_per_token: f64,
 }
@@ -32,7 +35,7 @@ pub struct App {
 impl Server {
     /// Seeds a fresh database with so many tokens and starts the server on it.
     pub fn start(tokens: u64) -> Server {
-        let directory = std::env::temp_dir().join(format!("hallpass-bench-{}", std::process::id()));
+        let directory = std::env::temp_dir().join(format!("hallpass-bench-{}-{tokens}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory can be made");
         let database = directory.join("hallpass.db");
         let mut add = Command::new(env!("CARGO_BIN_EXE_hallpass"))
@@ -58,9 +61,8 @@ impl Server {
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("the first line comes");
         let address =
             line.trim().rsplit('/').next().and_then(|address| address.parse().ok()).expect("the first line names an address");
-        let mut server = Server { child, address, directory, start_ms: 0, bytes_per_token };
-        let (status, _) =
-            Connection::open(&server).exchange(&Request::get("/api/v1/apps/verify_credentials").bearer(TOKEN).into_bytes());
+        let mut server = Server { child, address, directory, known_tokens: tokens.min(KNOWN), start_ms: 0, bytes_per_token };
+        let (status, _) = Connection::open(&server).exchange(&server.check(0).into_bytes());
         assert_eq!(status, 200, "the seeded token is good");
         server.start_ms = began.elapsed().as_millis();
         server
@@ -74,8 +76,38 @@ impl Server {
         &self.directory
     }
 
-    pub fn person_token(&self) -> String {
-        TOKEN.into()
+    /// A token check; each turn's is of another one of the tokens, here and there in the file.
+    pub fn check(&self, turn: u64) -> Request {
+        let number = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) % self.known_tokens;
+        Request::get("/api/v1/apps/verify_credentials").bearer(&token(number))
+    }
+
+    /// Alice's browser, signed in: the cookie of her session.
+    pub fn sign_in(&self) -> String {
+        let mut connection = Connection::open(self);
+        let page = Request::get("/auth/sign_in").into_bytes();
+        let (_, head) = connection.exchange_for_head(&page);
+        let browser = cookie_in(head, "hallpass_pre_session").expect("a browser gets a cookie");
+        let (_, page) = connection.exchange(&Request::get("/auth/sign_in").cookie(&browser).into_bytes());
+        let form = format!("{}&user[email]=alice&user[password]={PASSWORD}", first_form(page));
+        let (_, head) = connection.exchange_for_head(&Request::post("/auth/sign_in", &form).cookie(&browser).into_bytes());
+        cookie_in(head, "hallpass_session").expect("alice is signed in")
+    }
+
+    /// A connection that was used once and stays open.
+    pub fn connect_and_ask_once(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.write_all(&Request::get("/style.css").into_bytes()).expect("the server takes a request");
+        let read = stream.read(&mut [0; 16 * 1024]).expect("the server answers");
+        assert!(read > 0, "the server answers");
+        stream
+    }
+
+    /// A connection that has begun a request.
+    pub fn connect_and_begin(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: ").expect("the server takes a beginning");
+        stream
     }
 
     pub fn register(&self, scopes: &str) -> App {
@@ -158,32 +190,59 @@ fn seed(database: &Path, tokens: u64) -> f64 {
     for (name, _) in &indexes {
         connection.execute_batch(&format!("DROP INDEX {name}")).expect("an index can be dropped");
     }
-    let step = u64::MAX / tokens.max(1);
-    const CHUNK: u64 = 500_000;
-    for start in (0..tokens).step_by(CHUNK as usize) {
-        let insert = "INSERT INTO access_tokens (hash, nonce, client, user, scopes, created_at)
-                      VALUES (?1, randomblob(16), ?2, CASE WHEN ?2 % 2 THEN 1 END, 'read write follow', ?3)";
-        connection.execute_batch("BEGIN").expect("a transaction");
-        let mut statement = connection.prepare_cached(insert).expect("a statement");
-        for number in start..tokens.min(start + CHUNK) {
-            let mut hash = [0; 32];
-            hash[..8].copy_from_slice(&(number * step).to_be_bytes());
-            hash[8..16].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-            statement
-                .execute(rusqlite::params![hash.as_slice(), (number % 1000 + 1) as i64, (1_700_000_000 + number / 1000) as i64])
-                .expect("a row");
+    // In the order of their hashes, as SQLite stores them fastest: the known ones, which are anywhere, and evenly between them the
+    // rest.
+    let known = tokens.min(KNOWN);
+    let mut known_hashes: Vec<[u8; 32]> = (0..known).map(|number| Sha256::digest(token(number)).into()).collect();
+    known_hashes.sort_unstable();
+    let mut known_hashes = known_hashes.into_iter().peekable();
+    let rest = tokens - known;
+    let step = u64::MAX / (rest + 1);
+    let insert = "INSERT INTO access_tokens (hash, nonce, client, user, scopes, created_at, last_used_at)
+                  VALUES (?1, randomblob(16), ?2, CASE WHEN ?2 % 2 THEN 1 END, 'read write follow', ?3, ?4)";
+    let mut statement = connection.prepare(insert).expect("a statement");
+    let mut store = |hash: [u8; 32], number: u64, last_used_at: Option<i64>| {
+        let (client, created_at) = ((number % 1000 + 1) as i64, (1_700_000_000 + number / 1000) as i64);
+        statement.execute(rusqlite::params![hash, client, created_at, last_used_at]).expect("a row");
+    };
+    // The known ones were used just now: noting the first use in an hour is a write of its own.
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs() as i64;
+    connection.execute_batch("BEGIN").expect("a transaction");
+    for number in 0..rest {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&(number * step).to_be_bytes());
+        hash[8..16].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        while let Some(known) = known_hashes.next_if(|known| *known < hash) {
+            store(known, number, Some(now));
         }
-        drop(statement);
-        connection.execute_batch("COMMIT").expect("a commit");
-        eprint!("\rstored {} of {tokens} tokens", tokens.min(start + CHUNK));
+        store(hash, number, None);
+        if (number + 1) % 500_000 == 0 {
+            connection.execute_batch("COMMIT; BEGIN").expect("a commit");
+            eprint!("\rstored {} of {tokens} tokens", number + 1);
+        }
     }
-    eprintln!();
+    for (number, hash) in known_hashes.enumerate() {
+        store(hash, number as u64, Some(now));
+    }
+    connection.execute_batch("COMMIT").expect("a commit");
+    eprint!("\rstored {tokens} of {tokens} tokens; making the indexes");
     for (_, sql) in &indexes {
         connection.execute_batch(sql).expect("an index can be made");
     }
-    let hash = Sha256::digest(TOKEN.as_bytes());
-    let own = "INSERT INTO access_tokens (hash, client, user, scopes, created_at) VALUES (?1, 1, 1, 'read', unixepoch())";
-    connection.execute(own, [hash.as_slice()]).expect("alice's token");
+    eprintln!();
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("a checkpoint");
     size().saturating_sub(before) as f64 / tokens.max(1) as f64
+}
+
+/// A stored token, in clear.
+fn token(number: u64) -> String {
+    format!("a-token-for-the-benchmark-alone-{number:011}")
+}
+
+/// As many open files as the benchmark's own connections need.
+pub fn allow_open_files(wanted: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+    setrlimit(Resource::Nofile, limit).expect("the limit of open files can be raised");
 }

@@ -7,7 +7,7 @@ use super::secret::{Hashed, Secret, base64url, hmac_sha256, secret};
 use super::time::Timestamp;
 
 /// At most so many live tokens of one app and one owner; a further one ends the least recently used (H-22).
-pub const LIVE_TOKENS_PER_OWNER: usize = 100;
+pub const LIVE_TOKENS_PER_OWNER: i64 = 100;
 
 secret!(
     /// What a client presents to a resource.

@@ -50,23 +50,6 @@ pub struct AuthorizedApplication {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// The tokens of one app and one owner that nobody has ended.
-enum Unended {
-    /// The one that can be given again.
-    One(GivenToken),
-    /// None can.
-    Others(Vec<Other>),
-}
-
-/// A token as far as it matters for the limit.
-struct Other {
-    hash: Hashed<AccessToken>,
-    has_expired: bool,
-    /// When it was used last, or made.
-    used_at: Timestamp,
-    created_at: Timestamp,
-}
-
 impl TokenOnFile {
     /// How it stands. An account or app that ends takes its tokens along in the same transaction (H-26); should a row have been
     /// changed by hand, the token is as dead.
@@ -149,15 +132,12 @@ impl Read<'_> {
 impl Write<'_> {
     /// Gives the newest live token with the same app, owner and set of scopes again (C-REU-01, C-REU-02), or issues one.
     pub fn access_token_for(&self, new: &NewToken) -> Result<GivenToken, Fault> {
-        let others = match self.unended_tokens(new)? {
-            Unended::One(again) => {
-                let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
-                self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
-                return Ok(again);
-            }
-            Unended::Others(others) => others,
-        };
-        self.keep_below_limit(others, new.now)?;
+        if let Some(again) = self.token_to_give_again(new)? {
+            let sql = "UPDATE access_tokens SET times_given = times_given + 1 WHERE hash = ?1";
+            self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
+            return Ok(again);
+        }
+        self.make_room_for(new)?;
         let access_token = AccessToken::derived(new.client_secret, &new.nonce);
         let issued = IssuedToken {
             hash: access_token.hashed(),
@@ -172,55 +152,53 @@ impl Write<'_> {
         Ok(GivenToken { access_token, issued })
     }
 
-    /// Looks once at every token of this app and owner that nobody has ended: there are a hundred at most (H-22), and the writer
-    /// does nothing else meanwhile.
+    /// The newest live token with these scopes, in whatever order they stand: the same words are as long, so only tokens with
+    /// scopes of that length are looked at.
     ///
-    /// The stored hash decides which one can be given again: a token made with an older secret, or not made of a secret at all, is
-    /// passed over (H-10).
-    fn unended_tokens(&self, new: &NewToken) -> Result<Unended, Fault> {
-        let sql = "SELECT hash, nonce, scopes, created_at, expires_at, last_used_at FROM access_tokens
-                   WHERE client = ?1 AND user IS ?2 AND revoked_at IS NULL ORDER BY created_at DESC";
+    /// The stored hash decides: a token made with an older secret, or not made of a secret at all, is passed over (H-10).
+    fn token_to_give_again(&self, new: &NewToken) -> Result<Option<GivenToken>, Fault> {
+        let sql = "SELECT hash, nonce, scopes, created_at, expires_at FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND length(scopes) = ?3 AND (expires_at IS NULL OR expires_at > ?4)
+                   AND revoked_at IS NULL AND nonce IS NOT NULL ORDER BY created_at DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params![new.client.id, new.user])?;
-        let length = new.scopes.to_string().len();
-        let mut others = Vec::new();
+        let length = new.scopes.to_string().len() as i64;
+        let mut rows = statement.query(rusqlite::params![new.client.id, new.user, length, new.now])?;
         while let Some(row) = rows.next()? {
-            let (hash, created_at, expires_at): (_, Timestamp, Option<Timestamp>) = (row.get(0)?, row.get(3)?, row.get(4)?);
-            let has_expired = expires_at.is_some_and(|at| at <= new.now);
-            let last_used_at: Option<Timestamp> = row.get(5)?;
-            others.push(Other { hash, has_expired, used_at: last_used_at.unwrap_or(created_at), created_at });
-            // The same words in another order are as long: most of the others need not be read as scopes.
-            let may_be_same = !has_expired && row.get_ref(2)?.as_str().is_ok_and(|text| text.len() == length);
-            let nonce: Option<Nonce> = if may_be_same { row.get(1)? } else { None };
-            let Some(nonce) = nonce else { continue };
             let scopes: ScopeSet = row.get(2)?;
             if !scopes.is_same_set_as(new.scopes) {
                 continue;
             }
+            let (hash, nonce): (_, Nonce) = (row.get(0)?, row.get(1)?);
             let access_token = AccessToken::derived(new.client_secret, &nonce);
             if access_token.hashed() == hash {
                 let (client, user) = (new.client.id, new.user);
+                let (created_at, expires_at) = (row.get(3)?, row.get(4)?);
                 let issued = IssuedToken { hash, client, user, scopes, created_at, expires_at, revoked_at: None };
-                return Ok(Unended::One(GivenToken { access_token, issued }));
+                return Ok(Some(GivenToken { access_token, issued }));
             }
         }
-        Ok(Unended::Others(others))
+        Ok(None)
     }
 
-    /// Ends the least recently used of these tokens, so that one more is within the limit (H-22); and marks as ended those that
-    /// have expired, so that nobody looks at them again.
-    fn keep_below_limit(&self, tokens: Vec<Other>, now: Timestamp) -> Result<(), Fault> {
-        let (expired, mut live): (Vec<Other>, Vec<Other>) = tokens.into_iter().partition(|token| token.has_expired);
-        let sql = "UPDATE access_tokens SET revoked_at = expires_at WHERE hash = ?1";
-        for token in expired {
-            self.connection.prepare_cached(sql)?.execute([token.hash])?;
+    /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22). The writer does
+    /// nothing else meanwhile: both statements read the index alone.
+    fn make_room_for(&self, new: &NewToken) -> Result<(), Fault> {
+        let (client, user, now) = (new.client.id, new.user, new.now);
+        let sql = "SELECT count(*) FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND (expires_at IS NULL OR expires_at > ?3) AND revoked_at IS NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let live: i64 = statement.query_row(rusqlite::params![client, user, now], |row| row.get(0))?;
+        let over = live + 1 - LIVE_TOKENS_PER_OWNER;
+        if over <= 0 {
+            return Ok(());
         }
-        let over = (live.len() + 1).saturating_sub(LIVE_TOKENS_PER_OWNER);
-        if over > 0 {
-            live.sort_by_key(|token| (token.used_at, token.created_at));
-        }
-        for token in live.into_iter().take(over) {
-            self.revoke_access_token(&token.hash, now)?;
+        let sql = "SELECT hash FROM access_tokens
+                   WHERE client = ?1 AND user IS ?2 AND (expires_at IS NULL OR expires_at > ?3) AND revoked_at IS NULL
+                   ORDER BY coalesce(last_used_at, created_at) LIMIT ?4";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ended = statement.query_map(rusqlite::params![client, user, now, over], |row| row.get(0))?;
+        for hash in ended.collect::<rusqlite::Result<Vec<Hashed<AccessToken>>>>()? {
+            self.revoke_access_token(&hash, now)?;
         }
         Ok(())
     }
@@ -270,5 +248,28 @@ impl Write<'_> {
         let sql = "UPDATE access_tokens SET last_used_at = ?2 WHERE hash = ?1";
         self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, now])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    /// What the writer does for every token it issues must not read a row for each of the owner's other tokens.
+    #[test]
+    fn room_is_made_by_the_index_alone() {
+        let source = include_str!("access_tokens.rs");
+        let body = source.split("fn make_room_for").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
+        let statements: Vec<&str> = body.split("let sql = \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(statements.len(), 2);
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../schema.sql")).unwrap();
+        for sql in statements {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = plan.parameter_count();
+            let mut rows = plan.query(rusqlite::params_from_iter((0..count).map(|_| 1))).unwrap();
+            let step: String = rows.next().unwrap().unwrap().get(3).unwrap();
+            assert!(step.contains("USING COVERING INDEX access_tokens_unended (client=? AND user=?"), "{step}\n{sql}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Fault, Read, Write, optional};
 use crate::oauth::access_token::AccessToken;
-use crate::oauth::authorization_code::{AuthorizationCode, IssuedCode, KEPT_SECONDS};
+use crate::oauth::authorization_code::{AuthorizationCode, IssuedCode};
 use crate::oauth::pkce::CodeChallenge;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope::ScopeSet;
@@ -43,7 +43,6 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Keeps a new code, and drops up to two that nobody needs any more: so the table stays as large as a day's logins.
     pub fn add_authorization_code(&self, code: &NewCode) -> Result<(), Fault> {
         let sql =
             "INSERT INTO authorization_codes (hash, client, user, redirect_uri, scopes, code_challenge, created_at, expires_at)
@@ -58,9 +57,6 @@ impl Write<'_> {
             ":created_at": code.created_at,
             ":expires_at": code.expires_at,
         })?;
-        let sql = "DELETE FROM authorization_codes WHERE hash IN (
-                       SELECT hash FROM authorization_codes WHERE expires_at < ?1 ORDER BY expires_at LIMIT 2)";
-        self.connection.prepare_cached(sql)?.execute([code.created_at.plus(-KEPT_SECONDS)])?;
         Ok(())
     }
 

@@ -12,15 +12,17 @@ mod authorization_codes;
 mod clients;
 mod fault;
 mod open;
+mod place;
+mod readers;
 mod sessions;
 mod steps;
+mod sweeping;
 mod types;
 mod users;
 mod writer;
 
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -29,17 +31,17 @@ pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
 pub use authorization_codes::NewCode;
 pub use fault::Fault;
 pub use open::{OpenError, Role};
+use readers::Readers;
 pub use steps::SteppedUp;
 pub use users::AddUserRefusal;
-use writer::Writer;
+use writer::{Chore, Writer};
 
 use crate::oauth::time::Timestamp;
 
 /// The open database.
 pub struct Store {
-    /// Read-only connections that nobody uses right now; there are never more than readers at one time. They are closed before
-    /// the writer's: the last to close takes `-wal` and `-shm` away, and a read-only one cannot.
-    readers: Mutex<Vec<Connection>>,
+    /// Closed before the writer's connection: the last to close takes `-wal` and `-shm` away, and a read-only one cannot.
+    readers: Readers,
     writer: Writer,
     file: open::File,
 }
@@ -75,7 +77,11 @@ impl Store {
     /// Opens the file, or makes it. A server holds `FILE.lock` as long as the store lives, so that there is only one.
     pub fn open(path: &Path, role: Role) -> Result<Store, OpenError> {
         let (file, connection) = open::File::open(path, role)?;
-        Ok(Store { readers: Mutex::default(), writer: Writer::start(connection), file })
+        let chore = match role {
+            Role::Server => Some(Chore::new(|tx| tx.sweep())),
+            Role::Command => None,
+        };
+        Ok(Store { readers: Readers::new(), writer: Writer::start(connection, file.place.clone(), chore), file })
     }
 
     /// Whether the file was found without the log that a killed server had left beside it: what was written last is lost then.
@@ -102,16 +108,12 @@ impl Store {
 impl Access<'_> {
     /// Runs `closure` on a read-only connection.
     pub fn read<T>(&self, closure: impl FnOnce(&Read) -> Result<T, Fault>) -> Result<T, Fault> {
-        let readers = &self.store.readers;
-        let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.store.file.reader()?,
-        };
-        connection.busy_timeout(self.patience)?;
-        let outcome = closure(&Read { connection: &connection })?;
+        let Store { readers, file, .. } = self.store;
+        let reader = readers.borrow(|| file.reader(), self.patience)?;
+        reader.connection().busy_timeout(self.patience)?;
+        let outcome = closure(&Read { connection: reader.connection() })?;
         // A connection that saw a fault, or a panic, is closed instead.
-        readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        reader.put_back();
         Ok(outcome)
     }
 

@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::fault::{Fault, cause_of};
+use super::place::Place;
 use super::steps::{SCHEMA_VERSION, SteppedUp, step_up};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
@@ -32,7 +33,7 @@ pub enum Role {
 
 /// The file, and for a server the lock on it.
 pub struct File {
-    path: PathBuf,
+    pub place: Place,
     /// Whether the log is gone that a killed server left behind, and with it what was written last.
     pub log_is_gone: bool,
     /// Whether it was an older hallpass's until now.
@@ -89,6 +90,7 @@ impl File {
         let file = private(path).map_err(|error| OpenError::Cannot(error.to_string()))?;
         drop(file);
         let path = path.canonicalize().map_err(|error| OpenError::Cannot(error.to_string()))?;
+        let place = Place::of(&path).map_err(|error| OpenError::Cannot(error.to_string()))?;
         let held = match role {
             Role::Server => Some(lock(&path)?),
             Role::Command => None,
@@ -125,13 +127,14 @@ impl File {
              PRAGMA foreign_keys = ON;
              PRAGMA cache_size = -4096;",
         )?;
-        Ok((File { path, log_is_gone, stepped_up, _lock: held }, connection))
+        Ok((File { place, log_is_gone, stepped_up, _lock: held }, connection))
     }
 
     /// A read-only connection.
     pub fn reader(&self) -> Result<Connection, Fault> {
         let connection =
-            Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            Connection::open_with_flags(self.place.path(), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        self.place.check()?; // so all readers read the file that the writer writes
         prepare(&connection)?;
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
         Ok(connection)
@@ -174,14 +177,19 @@ fn ensure_schema(connection: &mut Connection) -> Result<i32, OpenError> {
 /// Reads the first entry of every table and index: a file that is broken there is refused here, and not by every request.
 /// What is broken deeper is found when it is met; to read everything would make the start as long as the file.
 fn look_into(connection: &Connection) -> Result<(), OpenError> {
-    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('table', 'index')";
+    // A table without row ids is the index of its primary key, under that index's name: asked for as a table, SQLite may read
+    // another index that has every column.
+    let sql = "SELECT iif(type = 'index' OR sql LIKE '%WITHOUT ROWID%', 'index', 'table'),
+                      iif(type = 'table' AND sql LIKE '%WITHOUT ROWID%', 'sqlite_autoindex_' || name || '_1', name),
+                      tbl_name, iif(type = 'index', sql, NULL)
+               FROM sqlite_schema WHERE type IN ('table', 'index')";
     let mut schema = connection.prepare(sql)?;
     let mut entries = schema.query([])?;
     while let Some(entry) = entries.next()? {
         let (kind, name, table): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
         let by = if kind == "index" { format!("INDEXED BY \"{name}\"") } else { "NOT INDEXED".into() };
         // A partial index can be read only under its own condition.
-        let definition = entry.get::<_, Option<String>>(3)?.filter(|_| kind == "index");
+        let definition: Option<String> = entry.get(3)?;
         let condition =
             definition.as_deref().and_then(|sql| sql.split_once(" WHERE ")).map_or("TRUE", |(_, condition)| condition);
         // Every column: for fewer SQLite may take an index in the table's place.

@@ -2,7 +2,7 @@
 
 use super::{Fault, Read, Write, optional};
 use crate::oauth::secret::Hashed;
-use crate::oauth::session::{ABSOLUTE_SECONDS, IDLE_SECONDS, Session, SessionId};
+use crate::oauth::session::{Session, SessionId};
 use crate::oauth::time::Timestamp;
 
 impl Read<'_> {
@@ -18,14 +18,9 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Keeps a new session, and drops up to two that have ended.
     pub fn add_session(&self, hash: &Hashed<SessionId>, user: i64, now: Timestamp) -> Result<(), Fault> {
         let sql = "INSERT INTO sessions (hash, user, created_at, last_used_at) VALUES (?1, ?2, ?3, ?3)";
         self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, user, now])?;
-        let sql = "DELETE FROM sessions WHERE hash IN (
-                       SELECT hash FROM sessions WHERE user = ?1 AND (last_used_at <= ?2 OR created_at <= ?3) LIMIT 2)";
-        let ended = rusqlite::params![user, now.plus(-IDLE_SECONDS), now.plus(-ABSOLUTE_SECONDS)];
-        self.connection.prepare_cached(sql)?.execute(ended)?;
         Ok(())
     }
 

@@ -9,13 +9,17 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::place::Place;
 use super::{Fault, Read, Write};
 
 /// Closures that may wait; a further one is refused.
 const QUEUE: usize = 1_024;
+/// How often the chore is done, unless there is more of it.
+const CHORE_PAUSE: Duration = Duration::from_secs(60);
 /// Closures in one commit, so that the first of them does not wait too long.
 const BATCH: usize = 512;
 
@@ -23,6 +27,38 @@ pub struct Writer {
     /// `None` once the writer is told to end.
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the writer does in passing, in a commit that others wait for anyway.
+pub struct Chore {
+    /// Does some of it; says whether there may be more.
+    work: fn(&Write) -> Result<bool, Fault>,
+    due: Instant,
+}
+
+impl Chore {
+    /// Due with the first commit.
+    pub fn new(work: fn(&Write) -> Result<bool, Fault>) -> Chore {
+        Chore { work, due: Instant::now() }
+    }
+
+    /// Does it, if it is due. What goes wrong with it is not its neighbours' fault, and it is tried again after a pause.
+    fn do_if_due(&mut self, connection: &Connection) {
+        if Instant::now() < self.due {
+            return;
+        }
+        self.due = Instant::now() + CHORE_PAUSE;
+        let (work, mut is_more) = (self.work, false);
+        let mut job = Unawaited(Some(|tx: &Write| {
+            is_more = work(tx)?;
+            Ok(())
+        }));
+        match in_savepoint(connection, &mut job) {
+            Ok(()) if is_more => self.due = Instant::now(),
+            Ok(()) => {}
+            Err(fault) => log::warn!("cannot sweep what is dead: {fault}"),
+        }
+    }
 }
 
 /// A closure on its way to the writer.
@@ -43,9 +79,10 @@ struct Awaited<T, F> {
 struct Unawaited<F>(Option<F>);
 
 impl Writer {
-    pub fn start(connection: Connection) -> Writer {
+    pub fn start(connection: Connection, place: Place, chore: Option<Chore>) -> Writer {
         let (sender, receiver) = sync_channel(QUEUE);
-        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || serve(&connection, &receiver));
+        let thread =
+            std::thread::Builder::new().name("writer".into()).spawn(move || serve(&connection, &place, &receiver, chore));
         // Without threads there is no server either; what waits is then told that the writer has stopped.
         Writer { queue: Some(sender), thread: thread.ok() }
     }
@@ -88,19 +125,26 @@ fn stopped() -> Fault {
 }
 
 /// The writer's life: ends when nobody can send any more.
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
+fn serve(connection: &Connection, place: &Place, queue: &Receiver<Box<dyn Job>>, mut chore: Option<Chore>) {
     while let Ok(first) = queue.recv() {
-        commit_together(connection, first, queue);
+        commit_together(connection, place, first, queue, chore.as_mut());
     }
     // What the log still holds goes into the file, so that the file alone is a whole copy. Left undone, the next start does it.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 /// One transaction: the first closure and all that wait by then.
-fn commit_together(connection: &Connection, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) {
-    if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
+fn commit_together(
+    connection: &Connection,
+    place: &Place,
+    first: Box<dyn Job>,
+    queue: &Receiver<Box<dyn Job>>,
+    chore: Option<&mut Chore>,
+) {
+    // A file that was moved away can be written to as well: that is found out before anything is, and once more after.
+    let begun = place.check().and_then(|()| Ok(statement(connection, "BEGIN IMMEDIATE")?));
+    if let Err(fault) = begun {
         // Locked by another process for longer than the timeout: whoever waits would only wait as long again.
-        let fault = Fault::from(error);
         for job in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
             job.answer(Err(fault.clone()));
         }
@@ -114,12 +158,15 @@ fn commit_together(connection: &Connection, first: Box<dyn Job>, queue: &Receive
             break;
         }
     }
+    if let Some(chore) = chore.filter(|_| !connection.is_autocommit()) {
+        chore.do_if_due(connection);
+    }
     let ended = if connection.is_autocommit() {
         // By the one that ran last: an earlier fault was its own closure's alone.
         let fault = ran.last().and_then(|(_, outcome)| outcome.as_ref().err());
         Err(Fault::Unavailable(format!("the transaction was ended by {}", fault.map_or("SQLite".into(), Fault::to_string))))
     } else {
-        statement(connection, "COMMIT").map_err(Fault::from)
+        statement(connection, "COMMIT").map_err(Fault::from).and_then(|()| place.check())
     };
     if ended.is_err() && !connection.is_autocommit() {
         let _ = statement(connection, "ROLLBACK"); // the next BEGIN would tell if this failed
@@ -196,11 +243,27 @@ mod tests {
 
     fn writer() -> (Arc<Writer>, tempdir::Directory) {
         let directory = tempdir::Directory::new();
-        let connection = Connection::open(directory.0.join("x.db")).unwrap();
+        let path = directory.0.join("x.db");
+        let connection = Connection::open(&path).unwrap();
         connection
             .execute_batch("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; CREATE TABLE t (n INTEGER NOT NULL UNIQUE) STRICT;")
             .unwrap();
-        (Arc::new(Writer::start(connection)), directory)
+        (Arc::new(Writer::start(connection, Place::of(&path).unwrap(), None)), directory)
+    }
+
+    #[test]
+    fn nobody_is_told_it_worked_when_the_file_is_gone_and_it_works_again_when_it_is_back() {
+        let (writer, directory) = writer();
+        let (path, aside) = (directory.0.join("x.db"), directory.0.join("aside.db"));
+        assert!(writer.write(insert(1)).is_ok());
+        std::fs::rename(&path, &aside).unwrap();
+        let fault = writer.write(insert(2)).unwrap_err().to_string();
+        assert!(fault.contains("was moved or deleted"), "{fault}");
+        std::fs::copy(&aside, &path).unwrap();
+        let fault = writer.write(insert(3)).unwrap_err().to_string();
+        assert!(fault.contains("was replaced by another file"), "{fault}");
+        std::fs::rename(&aside, &path).unwrap();
+        assert!(writer.write(insert(4)).is_ok());
     }
 
     mod tempdir {

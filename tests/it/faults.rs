@@ -290,6 +290,7 @@ fn a_file_with_a_damaged_page_is_refused_at_the_start() {
         let mut damaged = whole.clone();
         damaged[page * PAGE..(page + 1) * PAGE].copy_from_slice(&noise(page as u64));
         fs::write(directory.database(), &damaged).unwrap();
+        eprintln!("PAGE {page}");
         let line = refused_start(&directory.0, NOT_USABLE);
         if page == 0 {
             assert!(line.contains("is not a hallpass database"), "{line}");
@@ -476,6 +477,29 @@ fn a_second_server_is_kept_out_by_whatever_name_it_knows_the_file() {
     let mut second = Server::try_start_in(chained, &[]).expect("the file is free");
     second.directory = PathBuf::new();
     assert_eq!(count(&real.join("hallpass.db"), "clients"), 1);
+}
+
+#[test]
+fn a_file_moved_away_under_a_running_server_takes_no_writes_until_it_is_back() {
+    // C-TOK-09: what was answered is in the file, and not in one that nobody finds again
+    let server = Server::start();
+    let world = World::new(&server);
+    let (database, aside) = (server.database_path(), server.directory.join("aside.db"));
+    fs::rename(&database, &aside).unwrap();
+    for write in world.writes(&server) {
+        unavailable(&write.send());
+    }
+    server.await_log("hallpass.db was moved or deleted while it was served; put it back, or restart the server");
+    world.reads_go_on(&server);
+    fs::copy(&aside, &database).unwrap();
+    for write in world.writes(&server) {
+        unavailable(&write.send());
+    }
+    server.await_log("hallpass.db was replaced by another file while it was served");
+    fs::rename(&aside, &database).unwrap();
+    for write in world.writes(&server) {
+        write.send().expect(200);
+    }
 }
 
 #[test]

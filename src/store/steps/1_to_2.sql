@@ -23,7 +23,7 @@ CREATE INDEX known_places_by_age ON known_places (signed_in_at);
 DROP INDEX access_tokens_live;
 DROP INDEX access_tokens_live_by_user;
 CREATE INDEX access_tokens_unended
-    ON access_tokens (client, user, length(scopes), coalesce(last_used_at, created_at), expires_at) WHERE revoked_at IS NULL;
+    ON access_tokens (client, user, length(scopes), coalesce(last_used_at, created_at), expires_at, revoked_at) WHERE revoked_at IS NULL;
 CREATE INDEX access_tokens_unended_by_user ON access_tokens (user) WHERE revoked_at IS NULL AND user IS NOT NULL;
 CREATE INDEX access_tokens_by_end    ON access_tokens (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at) WHERE revoked_at IS NULL AND expires_at IS NOT NULL;
