@@ -50,6 +50,8 @@ pub struct Measured {
     pub p99_ms: f64,
     /// Of the server, a request.
     pub cpu_us: f64,
+    /// Of the server, when the run ended.
+    pub memory_mib: f64,
     pub done: u64,
     /// Answers that were not 200.
     pub refused: u64,
@@ -130,6 +132,7 @@ impl Load<'_> {
             p50_ms: at(0.5),
             p99_ms: at(0.99),
             cpu_us: cpu.as_secs_f64() * 1e6 / done.max(1) as f64,
+            memory_mib: self.server.memory_mib(),
             done,
             refused: refused.into_inner(),
         }

@@ -58,7 +58,7 @@ fn main() {
         server.memory_mib()
     };
 
-    println!("\n| what | connections | a second | p50 ms | p99 ms | server CPU µs |\n|---|--:|--:|--:|--:|--:|");
+    println!("\n| what | connections | a second | p50 ms | p99 ms | server CPU µs | memory MiB |\n|---|--:|--:|--:|--:|--:|--:|");
     let constant = table(&server, "constant answer", time, |_| Request::get("/style.css"));
     let check = table(&server, "token check", time, |turn| server.check(turn));
     let with_few = few.as_ref().map(|few| table(few, "token check, 10,000 tokens stored", time, |turn| few.check(turn)));
@@ -178,8 +178,7 @@ const SLOW: usize = 1_950;
 fn code_flow(server: &Server, time: Duration) {
     const CALLBACK: &str = "https%3A%2F%2Fapp.example%2Fcb";
     let session = server.sign_in();
-    let apps: Vec<App> = (0..256).map(|_| server.register(&SCOPES.join(" "))).collect();
-    let flow = |connection: &mut Connection, turn: u64| {
+    let flow = |apps: &[App], connection: &mut Connection, turn: u64| {
         let app = &apps[turn as usize % apps.len()];
         let query = format!("response_type=code&client_id={}&redirect_uri={CALLBACK}&scope={}", app.id, subset(turn));
         let request = Request::get(&format!("/oauth/authorize?{query}")).cookie(&session).into_bytes();
@@ -193,7 +192,9 @@ fn code_flow(server: &Server, time: Duration) {
         status == 200
     };
     for connections in CONNECTIONS {
-        row("the code flow: consent, click, exchange", connections, &Load { server, connections, time }.run_flow(flow));
+        let apps: Vec<App> = (0..connections * 4).map(|_| server.register(&SCOPES.join(" "))).collect();
+        let flows = Load { server, connections, time }.run_flow(|connection, turn| flow(&apps, connection, turn));
+        row("the code flow: consent, click, exchange", connections, &flows);
     }
 }
 
@@ -207,9 +208,9 @@ fn table(server: &Server, what: &str, time: Duration, request: impl Fn(u64) -> R
 }
 
 fn row(what: &str, connections: usize, measured: &Measured) {
-    let Measured { rate, p50_ms, p99_ms, cpu_us, refused, .. } = measured;
+    let Measured { rate, p50_ms, p99_ms, cpu_us, memory_mib, refused, .. } = measured;
     let note = if *refused > 0 { format!(" ({refused} refused)") } else { String::new() };
-    println!("| {what}{note} | {connections} | {rate:.0} | {p50_ms:.2} | {p99_ms:.2} | {cpu_us:.1} |");
+    println!("| {what}{note} | {connections} | {rate:.0} | {p50_ms:.2} | {p99_ms:.2} | {cpu_us:.1} | {memory_mib:.1} |");
 }
 
 /// A set of scopes that no other turn has, form-encoded.

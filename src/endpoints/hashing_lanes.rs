@@ -1,8 +1,8 @@
 //! Room for password hashes. One takes 19 MiB and tens of milliseconds, so only so many are made at one time, and whoever comes
 //! when too many wait is told to come back: a flood of passwords cannot take the machine.
 //!
-//! A lane is a thread of its own, so that the memory stays with it: made by whichever worker is asked, the allocator would keep
-//! 19 MiB for each of them.
+//! A lane is a thread of its own, and the memory stays with it (`oauth::password`): made by whichever worker is asked, there would
+//! be 19 MiB for each of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
