@@ -22,6 +22,7 @@ mod page;
 mod resource_owner;
 mod return_to;
 mod revocation;
+mod same_site;
 mod session;
 mod sign_in;
 mod token;
@@ -163,7 +164,10 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
         let endpoints = endpoints_of(path).or_else(|| more(path)).unwrap_or(&[]);
         let verb = verb_of(&request.method);
         match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
-            Some((_, endpoint)) => endpoint(context, request),
+            Some((_, endpoint)) => match same_site::check(context, request, path) {
+                Ok(()) => endpoint(context, request),
+                Err(refusal) => refusal.page(context, request),
+            },
             None if endpoints.is_empty() => error::not_found(context, request),
             None => error::method_not_allowed(context, request, &allowed(endpoints)),
         }

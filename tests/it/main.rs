@@ -17,6 +17,7 @@ mod crash;
 mod dev;
 mod edge;
 mod faults;
+mod forms;
 mod general;
 mod growth;
 mod history;

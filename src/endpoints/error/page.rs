@@ -17,6 +17,8 @@ pub enum PageError {
     Malformed(String),
     /// The form was not shown to this browser, or was changed on the way (H-29).
     FormToken,
+    /// The browser says that another site's page sent the form (C-SEC-03), and by which header.
+    OtherSite(&'static str),
     Authorization(AuthorizationRefusal),
     Denied,
     /// Nothing to be shown at this address, to this person.
@@ -31,6 +33,9 @@ impl PageError {
         match self {
             PageError::Malformed(_) => OAuthError::bad_request("invalid_request", D_REQ),
             PageError::FormToken => OAuthError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "The form has expired."),
+            PageError::OtherSite(_) => {
+                OAuthError::new(StatusCode::FORBIDDEN, "invalid_request", "The form came from another site.")
+            }
             PageError::Denied => OAuthError::bad_request("access_denied", D_DENY),
             PageError::NotFound(_) => OAuthError::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
             PageError::Fault(fault) => OAuthError::from(fault),
@@ -59,6 +64,11 @@ impl PageError {
                 "This page was open for too long",
                 "Nothing was changed. Go back, reload the page, and try again. If it happens again, check that your browser \
                  accepts cookies from this site.",
+            ),
+            PageError::OtherSite(_) => (
+                "This did not come from a page of this server",
+                "Another site tried to act here in your name. Nothing was changed. If you wanted to do this, open the page here and \
+                 do it there.",
             ),
             PageError::Authorization(AuthorizationRefusal::UnknownClient(_)) => (
                 "This server does not know the app",
@@ -120,6 +130,7 @@ impl fmt::Display for PageError {
             PageError::Malformed(reason) => f.write_str(reason),
             PageError::FormToken => f.write_str("the form was not shown to this browser, or was changed"),
             PageError::Denied => f.write_str("denied by the person"),
+            PageError::OtherSite(sign) => f.write_str(sign),
             PageError::NotFound(reason) => f.write_str(reason),
             PageError::Fault(fault) => fault.fmt(f),
             PageError::Authorization(refusal) => refusal.fmt(f),
