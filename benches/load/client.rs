@@ -32,6 +32,12 @@ impl Request {
         self
     }
 
+    /// As a proxy on this machine says it.
+    pub fn forwarded_for(mut self, address: &str) -> Request {
+        self.head.push_str(&format!("X-Forwarded-For: {address}\r\n"));
+        self
+    }
+
     pub fn bearer(mut self, token: &str) -> Request {
         self.head.push_str(&format!("Authorization: Bearer {token}\r\n"));
         self

@@ -122,6 +122,8 @@ fn main() {
     };
     row("password grant", 4, &Load { server: &server, connections: 4, time }.run(password, |_, _| {}));
 
+    no_telling(&server, &app);
+
     // Token checks while passwords flood in: the lanes are full, the rest stays free.
     let flooded = std::thread::scope(|scope| {
         let flood = scope
@@ -172,6 +174,38 @@ fn main() {
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
 /// Slow connections beside a good client; the server takes 2,048.
 const SLOW: usize = 1_950;
+
+/// How long a refused password takes, by what was wrong (C-PWD-09): the medians of turns taken one after the other.
+fn no_telling(server: &Server, app: &App) {
+    const TURNS: usize = 21;
+    let cases = [
+        ("no such account", "nobody", server::PASSWORD),
+        ("wrong password", "alice", "wrong-horse"),
+        ("disabled account, right password", "disabled", server::PASSWORD),
+        ("second factor, right password", "with-factor", server::PASSWORD),
+    ];
+    let mut times = cases.map(|_| Vec::new());
+    let mut connection = Connection::open(server);
+    for turn in 0..TURNS {
+        for (number, (_, username, password)) in cases.iter().enumerate() {
+            let form = format!(
+                "grant_type=password&username={username}&password={password}&client_id={}&client_secret={}",
+                app.id, app.secret
+            );
+            // Each from an address of its own: failures are counted, and stopped (H-24).
+            let request = Request::post("/oauth/token", &form).forwarded_for(&format!("192.0.2.{}", turn * cases.len() + number));
+            let sent = Instant::now();
+            let (status, _) = connection.exchange(&request.into_bytes());
+            times[number].push(sent.elapsed());
+            assert_eq!(status, 400);
+        }
+    }
+    for ((what, _, _), times) in cases.iter().zip(&mut times) {
+        times.sort();
+        let median = times[TURNS / 2].as_secs_f64() * 1e3;
+        println!("| password grant refused: {what} | 1 | | {median:.2} | | | |");
+    }
+}
 
 /// The authorization code flow of a person who is signed in: the consent page, the click, the exchange for a new token. Each asks
 /// for other scopes, so that somebody has to click (C-AUT-06).

@@ -184,6 +184,12 @@ fn seed(database: &Path, tokens: u64) -> f64 {
                    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
                    SELECT 'bench-' || i, randomblob(32), 'Bench', 'https://app.example/cb', 'read write follow', 1 FROM n";
     connection.execute_batch(clients).expect("apps can be stored");
+    // Two more who have alice's password and cannot use it.
+    let others = "INSERT INTO users (username, email, password_hash, created_at, disabled_at)
+                      SELECT 'disabled', 'disabled@example.org', password_hash, 1, 1 FROM users WHERE username = 'alice';
+                  INSERT INTO users (username, email, password_hash, created_at, totp_secret)
+                      SELECT 'with-factor', 'factor@example.org', password_hash, 1, randomblob(20) FROM users WHERE username = 'alice';";
+    connection.execute_batch(others).expect("accounts can be stored");
     let size = || fs::metadata(database).map_or(0, |file| file.len());
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("a checkpoint");
     let before = size();
