@@ -1,5 +1,6 @@
 //! A request as the edge hands it over: whole, read to its end, within the limits.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::params::{MalformedParams, Params};
@@ -22,9 +23,21 @@ pub struct Request {
 /// Who is at the other end, as far as the network tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
+    /// The other end of the socket, or whom trusted proxies name.
     Address(IpAddr),
+    /// This machine or a trusted proxy, which names nobody: it asks for itself, or does not say for whom.
+    Unforwarded(IpAddr),
     /// Somebody behind a Unix socket or a trusted proxy that named no readable address.
     Proxy,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Address(address) | Peer::Unforwarded(address) => address.fmt(f),
+            Peer::Proxy => f.write_str("proxy"),
+        }
+    }
 }
 
 impl Request {

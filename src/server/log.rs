@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::service::now;
-use crate::http::{Peer, Request, Response, StatusCode};
+use crate::http::{Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
 /// Records with this target are already `key=value`.
@@ -110,11 +110,7 @@ struct RequestLine<'r> {
 
 impl fmt::Display for RequestLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "id={} ", self.request.id)?;
-        match self.request.peer {
-            Peer::Address(address) => write!(f, "peer={address}")?,
-            Peer::Proxy => f.write_str("peer=proxy")?,
-        }
+        write!(f, "id={} peer={}", self.request.id, self.request.peer)?;
         let method = Value(beginning(self.request.method.as_str(), METHOD_BYTES));
         let path = Value(beginning(&self.request.path, PATH_BYTES));
         let status = self.response.status.as_u16();
@@ -163,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::http::{HeaderMap, Method};
+    use crate::http::{HeaderMap, Method, Peer};
 
     fn request_line(path: &str, response: &Response) -> String {
         let request = Request {

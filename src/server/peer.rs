@@ -56,13 +56,16 @@ impl TrustedProxies {
     /// Who is asking. Each proxy appends the address it heard the request from, so the header is read from its
     /// right end, and only as far as trusted proxies wrote it: what stands left of the first stranger is the
     /// stranger's own invention. Where nobody but proxies is named, it was the furthest of them; where one named
-    /// nothing readable, it is [`Peer::Proxy`]; and without the header, whoever is at the socket.
+    /// nothing readable, it is [`Peer::Proxy`]; and without the header, whoever is at the socket: of this machine and of a proxy
+    /// that may be for somebody else ([`Peer::Unforwarded`], H-24).
     pub fn client(&self, socket: SocketPeer, headers: &HeaderMap) -> Peer {
+        let is_trusted = self.trusts(socket);
         let mut client = match socket {
             SocketPeer::Unix => Peer::Proxy,
+            SocketPeer::Address(address) if is_trusted || address.is_loopback() => Peer::Unforwarded(address),
             SocketPeer::Address(address) => Peer::Address(address),
         };
-        if !self.trusts(socket) {
+        if !is_trusted {
             return client;
         }
         for line in headers.get_all("x-forwarded-for").iter().rev() {
@@ -173,10 +176,15 @@ mod tests {
         let ours = TrustedProxies::parse("127.0.0.0/8, 10.0.0.0/8").unwrap();
         let (near, stranger) = (SocketPeer::Address(address("127.0.0.1")), SocketPeer::Address(address("203.0.113.9")));
         let named = |text: &str| Peer::Address(address(text));
+        let silent = |text: &str| Peer::Unforwarded(address(text));
+        let (far, here) = (SocketPeer::Address(address("10.9.9.9")), SocketPeer::Address(address("::1")));
         for (socket, lines, client) in [
             (stranger, &["198.51.100.1"][..], named("203.0.113.9")), // a stranger's header says nothing
-            (near, &[], named("127.0.0.1")),
-            (near, &["", " , "], named("127.0.0.1")),
+            (near, &[], silent("127.0.0.1")),
+            (near, &["", " , "], silent("127.0.0.1")),
+            (near, &["127.0.0.1"], named("127.0.0.1")),
+            (far, &[], silent("10.9.9.9")),
+            (here, &["198.51.100.1"], silent("::1")), // on this machine, but not trusted here
             (near, &["198.51.100.1"], named("198.51.100.1")),
             (near, &["192.0.2.1, 198.51.100.1"], named("198.51.100.1")), // left of the stranger is invention
             (near, &["198.51.100.1, 10.1.1.1,10.2.2.2"], named("198.51.100.1")),
