@@ -5,12 +5,15 @@ use super::error::BearerError;
 use crate::http::header::bearer;
 use crate::http::{Params, Request};
 use crate::oauth::access_token::{AccessToken, Standing};
-use crate::oauth::secret::Secret;
+use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::user::User;
 use crate::store::{Fault, TokenOnFile, is_use_worth_noting};
 
 /// The live token of a request, whatever its scopes.
 pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, BearerError> {
+    if let Some(found) = ctx.token.take() {
+        return Ok(found); // to be counted it was looked up already
+    }
     let params = request.params()?;
     let token = presented(request, &params)?.ok_or(BearerError::Missing)?;
     let found = look_up(ctx, &token)?.ok_or(BearerError::Unknown)?;
@@ -18,6 +21,25 @@ pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, Bearer
         Standing::Live => Ok(found),
         Standing::Revoked => Err(BearerError::Revoked),
         Standing::Expired => Err(BearerError::Expired),
+    }
+}
+
+/// What a live token is counted as: itself, and the account it acts for.
+pub struct Counted {
+    pub hash: Hashed<AccessToken>,
+    pub user: Option<i64>,
+}
+
+/// The live token of a request, before anybody asks what it may do. [`any_token`] does not look it up again.
+pub fn live_token(ctx: &Context, request: &Request) -> Result<Option<Counted>, Fault> {
+    match any_token(ctx, request) {
+        Ok(found) => {
+            let counted = Counted { hash: found.token.hash, user: found.token.user };
+            ctx.token.set(Some(found));
+            Ok(Some(counted))
+        }
+        Err(BearerError::Fault(fault)) => Err(fault),
+        Err(_) => Ok(None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is answered: one file per endpoint, the route table here, every refusal in `error`.
 //!
 //! Shared steps: `client_authentication` (who is the client), `bearer` (what may this token do), `session` (who is in
-//! the browser), `resource_owner` (is this their password). An endpoint reads as its RFC section, in the section's
+//! the browser), `resource_owner` (is this their password), `throttle` (how often may they try). An endpoint reads as its RFC section, in the section's
 //! order, with `?` at each step; what it returns becomes bytes in `error` and in the `From`s of its answers alone.
 
 mod accounts;
@@ -25,18 +25,23 @@ mod revocation;
 mod same_site;
 mod session;
 mod sign_in;
+mod throttle;
 mod token;
 mod userinfo;
 
 pub use bearer::owner_with;
 pub use error::refuse;
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use crate::config::{Config, Origin};
 use crate::http::{Method, Params, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
-use crate::store::{Access, Store};
+use crate::store::{Access, Store, TokenOnFile};
 use hashing_lanes::HashingLanes;
+use throttle::Throttle;
 
 /// An authorization server (RFC 6749 §1.1): what it knows between requests.
 pub struct AuthorizationServer {
@@ -44,6 +49,7 @@ pub struct AuthorizationServer {
     pages: Pages,
     store: Store,
     lanes: HashingLanes,
+    throttle: Arc<Throttle>,
     /// Routes besides the ones of every server: `dev`'s.
     more: Routes,
 }
@@ -52,7 +58,8 @@ impl AuthorizationServer {
     /// `hashing_lanes`: how many passwords are checked at one time. `more`: routes besides those in this file.
     pub fn new(config: Config, store: Store, hashing_lanes: usize, more: Routes) -> AuthorizationServer {
         let pages = Pages::new(&config.title, config.dev);
-        AuthorizationServer { config, pages, store, lanes: HashingLanes::new(hashing_lanes), more }
+        let (lanes, throttle) = (HashingLanes::new(hashing_lanes), Arc::new(Throttle::new()));
+        AuthorizationServer { config, pages, store, lanes, throttle, more }
     }
 
     /// Answers a request, at this moment, with this randomness.
@@ -86,8 +93,9 @@ impl AuthorizationServer {
         random: &dyn Fn() -> [u8; 32],
         origin: Origin,
     ) -> Response {
-        let Self { config, pages, lanes, more, .. } = self;
-        respond(&Context { config, pages, store, lanes, now, random, origin }, request, *more)
+        let Self { config, pages, lanes, throttle, more, .. } = self;
+        let token = Cell::default();
+        respond(&Context { config, pages, store, lanes, throttle, now, random, origin, token }, request, *more)
     }
 }
 
@@ -97,11 +105,14 @@ pub struct Context<'s> {
     pub pages: &'s Pages,
     pub store: Access<'s>,
     pub lanes: &'s HashingLanes,
+    pub throttle: &'s Arc<Throttle>,
     pub now: Timestamp,
     /// 32 bytes nobody can foresee, new at each call: called once per secret.
     pub random: &'s dyn Fn() -> [u8; 32],
     /// Where the client found us (H-28).
     pub origin: Origin,
+    /// The request's own live token, once it was looked up to be counted: nobody reads it twice.
+    token: Cell<Option<TokenOnFile>>,
 }
 
 /// What an endpoint is: it always answers.
@@ -161,18 +172,22 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
     } else if path == "/oauth/applications" || path.starts_with("/oauth/applications/") {
         Response::empty(StatusCode::FORBIDDEN) // C-AAP-01: whatever the method
     } else {
-        let endpoints = endpoints_of(path).or_else(|| more(path)).unwrap_or(&[]);
-        let verb = verb_of(&request.method);
-        match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
-            Some((_, endpoint)) => match same_site::check(context, request, path) {
-                Ok(()) => endpoint(context, request),
-                Err(refusal) => refusal.page(context, request),
-            },
-            None if endpoints.is_empty() => error::not_found(context, request),
-            None => error::method_not_allowed(context, request, &allowed(endpoints)),
-        }
+        throttle::limited(context, request, path, || dispatch(context, request, path, more))
     };
     with_common_headers(cors::allow(response, &request.headers, path))
+}
+
+fn dispatch(context: &Context, request: &Request, path: &str, more: Routes) -> Response {
+    let endpoints = endpoints_of(path).or_else(|| more(path)).unwrap_or(&[]);
+    let verb = verb_of(&request.method);
+    match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
+        Some((_, endpoint)) => match same_site::check(context, request, path) {
+            Ok(()) => endpoint(context, request),
+            Err(refusal) => refusal.page(context, request),
+        },
+        None if endpoints.is_empty() => error::not_found(context, request),
+        None => error::method_not_allowed(context, request, &allowed(endpoints)),
+    }
 }
 
 /// What is answered with one indexed read, or none.

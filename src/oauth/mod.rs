@@ -10,6 +10,7 @@ pub mod authorization_request;
 pub mod client;
 pub mod password;
 pub mod pkce;
+pub mod rate_limit;
 pub mod redirect_uri;
 pub mod registration;
 pub mod scope;

@@ -22,6 +22,11 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
     }
 
+    /// `2026-11-21T10:00:00.000000Z`, as Mastodon tells when a limit begins anew (C-RAT-02).
+    pub fn microseconds(self) -> String {
+        self.rfc3339().replace('Z', ".000000Z")
+    }
+
     /// `2026-11-21`.
     pub fn day(self) -> String {
         let (year, month, day) = self.date();
@@ -71,5 +76,10 @@ mod tests {
     #[test]
     fn midnight_is_the_start_of_its_day() {
         assert_eq!(Timestamp(1_479_945_600 + 86_399).midnight(), "2016-11-24T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_moment_is_also_written_with_microseconds() {
+        assert_eq!(Timestamp(1_767_225_900).microseconds(), "2026-01-01T00:05:00.000000Z");
     }
 }

@@ -7,6 +7,7 @@ mod introspection;
 mod page;
 mod registration;
 mod revocation;
+mod throttled;
 mod token;
 mod unrouted;
 
@@ -19,6 +20,7 @@ pub use introspection::IntrospectionError;
 pub use page::PageError;
 pub use registration::RegistrationError;
 pub use revocation::RevocationError;
+pub use throttled::too_many_requests;
 pub use token::{GrantRefusal, TokenError};
 pub use unrouted::{method_not_allowed, not_found, record_not_found, refuse};
 

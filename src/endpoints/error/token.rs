@@ -1,10 +1,11 @@
 //! Refusals of the token endpoint (RFC 6749 §5.2).
 
-use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, OAuthError, client_refused, missing, server_error};
+use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, OAuthError, client_refused, missing, server_error, too_many_requests};
 use crate::endpoints::client_authentication::ClientRefusal;
 use crate::endpoints::resource_owner::OwnerRefusal;
 use crate::http::{Response, StatusCode};
 use crate::oauth::authorization_code::CodeRefusal;
+use crate::oauth::rate_limit::Throttled;
 use crate::oauth::scope::ScopeRefusal;
 use crate::oauth::secret::Sent;
 use crate::store::Fault;
@@ -25,6 +26,8 @@ pub enum TokenError {
     UnauthorizedClient,
     InvalidGrant(GrantRefusal),
     InvalidScope(ScopeRefusal),
+    /// Too many tokens by client credentials at this address (H-22).
+    TooManyIssued(Throttled),
     Fault(Fault),
 }
 
@@ -54,6 +57,9 @@ impl From<TokenError> for Response {
             ),
             TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
                 (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+            }
+            TokenError::TooManyIssued(throttled) => {
+                return too_many_requests(&throttled).because("too many app tokens were issued to this address");
             }
             TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
                 (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())

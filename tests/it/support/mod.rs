@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod limits;
 pub mod server;
 
 pub use browser::{Browser, Form};

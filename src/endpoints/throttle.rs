@@ -1,0 +1,153 @@
+//! How often may they: the limits of the API (C-RAT-01 to C-RAT-03) and of tokens for apps (H-22).
+//!
+//! The counters live here, in memory, behind one lock that is held for a few look-ups; a restart begins anew. What they count by
+//! and what happens when they are full is in `oauth::rate_limit`.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Context;
+use super::bearer::live_token;
+use super::error::too_many_requests;
+use crate::http::{Method, Peer, Request, Response};
+use crate::oauth::rate_limit::{Counters, Limit, Quota, Subject, Throttled};
+use crate::oauth::time::Timestamp;
+
+const FIVE_MINUTES: i64 = 300;
+
+/// What was counted since the server started, as far as it still matters.
+pub struct Throttle {
+    counted: Mutex<Counted>,
+    /// Whether the log has been told of a proxy that names nobody.
+    is_told: AtomicBool,
+}
+
+struct Counted {
+    api_by_token: Counters,
+    api_by_user: Counters,
+    api_by_address: Counters,
+    registrations: Counters,
+    accounts: Counters,
+    issues: Counters,
+}
+
+impl Throttle {
+    pub fn new() -> Throttle {
+        let limit = |most, seconds| Counters::new(Limit { most, seconds });
+        let counted = Counted {
+            api_by_token: limit(300, FIVE_MINUTES),
+            api_by_user: limit(1500, FIVE_MINUTES),
+            api_by_address: limit(300, FIVE_MINUTES),
+            registrations: limit(5, 600),
+            accounts: limit(5, 1800),
+            issues: limit(60, FIVE_MINUTES),
+        };
+        Throttle { counted: Mutex::new(counted), is_told: AtomicBool::new(false) }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whom a request counts for.
+enum Asker {
+    Address(IpAddr),
+    /// A program on this machine, without TLS and so without a proxy: a client's tests, which no limit of C-RAT-05 may stop.
+    ThisMachine(IpAddr),
+    /// Everybody a proxy asks for without saying whom.
+    Proxy,
+}
+
+impl Asker {
+    /// TLS ends in a proxy; so on https whoever asks from this machine may be one, and is one address (H-24).
+    fn of(ctx: &Context, request: &Request) -> Asker {
+        match request.peer {
+            Peer::Address(address) => Asker::Address(address),
+            Peer::Unforwarded(address) if address.is_loopback() && !ctx.origin.is_https() => Asker::ThisMachine(address),
+            Peer::Unforwarded(_) | Peer::Proxy => {
+                if !ctx.throttle.is_told.swap(true, Ordering::Relaxed) {
+                    log::warn!(
+                        "requests come from a proxy, or from this machine, without a readable X-Forwarded-For; all of them \
+                         count as one address for the limits. Let the proxy say for whom it asks"
+                    );
+                }
+                Asker::Proxy
+            }
+        }
+    }
+
+    fn is_exempt(&self) -> bool {
+        matches!(self, Asker::ThisMachine(_))
+    }
+
+    fn subject(&self) -> Subject {
+        match self {
+            Asker::Address(address) | Asker::ThisMachine(address) => Subject::address(*address),
+            Asker::Proxy => Subject::PROXY,
+        }
+    }
+}
+
+/// The answer, if the asker has a request left under `/api`; and how many more. Everything else has no such limit (C-RAT-07).
+pub fn limited(ctx: &Context, request: &Request, path: &str, answer: impl FnOnce() -> Response) -> Response {
+    match count_api_request(ctx, request, path) {
+        Ok(None) => answer(),
+        Ok(Some(quota)) => with_rate_headers(answer(), quota.most, quota.left, quota.resets_at),
+        Err(throttled) => too_many_requests(&throttled).because("too many requests"),
+    }
+}
+
+/// C-RAT-02: `Limit`, `Remaining`, `Reset`.
+pub fn with_rate_headers(response: Response, most: u32, left: u32, resets_at: Timestamp) -> Response {
+    response
+        .with("x-ratelimit-limit", &most.to_string())
+        .with("x-ratelimit-remaining", &left.to_string())
+        .with("x-ratelimit-reset", &resets_at.microseconds())
+}
+
+/// Counts a request under `/api` wherever it counts; what is told is the limit nearest its end.
+fn count_api_request(ctx: &Context, request: &Request, path: &str) -> Result<Option<Quota>, Throttled> {
+    if !path.starts_with("/api/") {
+        return Ok(None);
+    }
+    let asker = Asker::of(ctx, request);
+    if asker.is_exempt() {
+        return Ok(None);
+    }
+    let Ok(token) = live_token(ctx, request) else { return Ok(None) }; // the endpoint meets the same fault and tells it
+    let user = token.as_ref().and_then(|token| token.user);
+    let token = token.map(|token| Subject::hash(token.hash.as_bytes()));
+    let address = asker.subject();
+    let is_post = |to: &str| request.method == Method::POST && path == to;
+
+    let (counted, now) = (&mut *ctx.throttle.counted(), ctx.now);
+    let outcomes = [
+        token.map(|token| counted.api_by_token.count(token, now)),
+        user.map(|user| counted.api_by_user.count(Subject::row(user), now)),
+        user.is_none().then(|| counted.api_by_address.count(address, now)),
+        is_post("/api/v1/apps").then(|| counted.registrations.count(address, now)),
+        is_post("/api/v1/accounts").then(|| counted.accounts.count(address, now)),
+    ];
+    let mut nearest: Option<Quota> = None;
+    let mut refusal: Option<Throttled> = None;
+    for outcome in outcomes.into_iter().flatten() {
+        match outcome {
+            Ok(quota) if nearest.is_none_or(|nearest| quota.left < nearest.left) => nearest = Some(quota),
+            Ok(_) => {}
+            Err(throttled) if refusal.is_none_or(|refusal| throttled.resets_at > refusal.resets_at) => refusal = Some(throttled),
+            Err(_) => {}
+        }
+    }
+    refusal.map_or(Ok(nearest), Err)
+}
+
+/// One more token for an app itself (H-22).
+pub fn count_issue(ctx: &Context, request: &Request) -> Result<(), Throttled> {
+    let asker = Asker::of(ctx, request);
+    if asker.is_exempt() {
+        return Ok(());
+    }
+    ctx.throttle.counted().issues.count(asker.subject(), ctx.now).map(|_| ())
+}
