@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::Context;
+use super::{Context, throttle};
 use crate::http::header::{Basic, basic};
 use crate::http::{Params, Request};
 use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::rate_limit::Throttled;
 use crate::oauth::secret::{Secret, Sent};
 use crate::store::{Fault, Write};
 
@@ -33,6 +34,8 @@ pub enum ClientRefusal {
         by_basic: bool,
         why: Failure,
     },
+    /// Too many failed secrets from this address (H-24).
+    Throttled(Throttled),
 }
 
 #[derive(Debug)]
@@ -65,12 +68,16 @@ where
     if secret.is_empty() {
         return refused(Failure::NoSecret);
     }
+    // Who guessed too often is not told whether this one is right, either (C-RAT-08).
+    throttle::admit_secret(ctx, request).map_err(ClientRefusal::Throttled)?;
     let secret = ClientSecret::presented(&secret);
-    match ctx.store.read(|rows| rows.client(&client_id))? {
-        None => refused(Failure::Unknown(client_id)),
-        Some(client) if client.secret_hash != secret.hashed() => refused(Failure::WrongSecret(client_id)),
-        Some(client) => Ok(Some(AuthenticatedClient { client, secret, by_basic })),
-    }
+    let why = match ctx.store.read(|rows| rows.client(&client_id))? {
+        None => Failure::Unknown(client_id),
+        Some(client) if client.secret_hash != secret.hashed() => Failure::WrongSecret(client_id),
+        Some(client) => return Ok(Some(AuthenticatedClient { client, secret, by_basic })),
+    };
+    throttle::count_failed_secret(ctx, request).map_err(ClientRefusal::Throttled)?;
+    refused(why)
 }
 
 /// What somebody presented: nothing is known about it yet.
@@ -121,6 +128,7 @@ impl fmt::Display for ClientRefusal {
                 Failure::WrongSecret(client_id) => write!(f, "wrong client_secret for {client_id}"),
                 Failure::Changed => f.write_str("the app was deleted or its secret rotated meanwhile"),
             },
+            ClientRefusal::Throttled(_) => f.write_str("too many failed client secrets from this address"),
         }
     }
 }

@@ -17,6 +17,7 @@ mod hashing_lanes;
 mod home;
 mod instance;
 mod introspection;
+mod known_places;
 mod metadata;
 mod page;
 mod resource_owner;

@@ -4,7 +4,11 @@
 use std::fmt;
 
 use super::Context;
+use super::known_places::Places;
+use super::throttle::PasswordTry;
+use crate::http::Request;
 use crate::oauth::password::{Password, PasswordHash};
+use crate::oauth::rate_limit::Throttled;
 use crate::oauth::user::{Login, User};
 use crate::store::{Fault, Write};
 
@@ -39,37 +43,72 @@ pub enum OwnerRefusal {
     SecondFactor,
     /// Disabled, or the password changed, between the proof and the write (H-30).
     Changed,
+    /// Too many failed from this address, or for this name; this password was not looked at (H-24).
+    Throttled(Throttled),
 }
 
-/// Whether this is an account's password. The password is looked at first, so that only who knows it makes a difference.
+/// Whether this is an account's password. The password is looked at first, so that only who knows it makes a difference; but not
+/// at all if too many failed before, which is asked first, for then it costs no hash.
 pub fn authenticate(
     ctx: &Context,
+    request: &Request,
     login: Option<&str>,
     password: Option<&str>,
 ) -> Result<Result<ProvedOwner, OwnerRefusal>, Fault> {
     let (Some(login), Some(password)) = (login, password) else { return Ok(Err(OwnerRefusal::Blank)) };
     let password = Password::presented(password);
     let login = Login::read(login, ctx.origin.host());
-    let user = ctx.store.read(|rows| rows.user_by_login(&login))?;
-    let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let random = (ctx.random)();
-    let (is_theirs, better_hash) = ctx.lanes.run(move || match stored {
-        None => {
-            password.is_nobodys();
-            (false, None)
-        }
-        Some(stored) => {
-            let is_theirs = password.is(&stored);
-            let is_outdated = is_theirs && !stored.is_current();
-            (is_theirs, is_outdated.then(|| password.hash(random)))
-        }
+    let (user, known) = ctx.store.read(|rows| {
+        let user = rows.user_by_login(&login)?;
+        let row = user.as_ref().map_or(0, |user| user.id); // nobody's, and looked up like any other
+        Ok((user, Places::of(ctx, request).known(rows, row, ctx.now)?))
     })?;
+    let attempt = PasswordTry::of(ctx, request, &login.name(), known);
+    let (is_theirs, better_hash) = match look_at(ctx, password, user.as_ref(), attempt)? {
+        Ok(looked_at) => looked_at,
+        Err(throttled) => return Ok(Err(OwnerRefusal::Throttled(throttled))),
+    };
     Ok(match user {
         None => Err(OwnerRefusal::Unknown),
         Some(_) if !is_theirs => Err(OwnerRefusal::WrongPassword),
         Some(user) if user.is_disabled => Err(OwnerRefusal::Disabled),
         Some(user) if user.has_second_factor => Err(OwnerRefusal::SecondFactor),
         Some(user) => Ok(ProvedOwner { user, better_hash }),
+    })
+}
+
+/// Whether the password is theirs, and its better hash; the same work where there is nobody.
+fn look_at(
+    ctx: &Context,
+    password: Password,
+    user: Option<&User>,
+    attempt: PasswordTry,
+) -> Result<Result<(bool, Option<PasswordHash>), Throttled>, Fault> {
+    if let Err(throttled) = ctx.throttle.admit_password(&attempt, ctx.now) {
+        return Ok(Err(throttled));
+    }
+    let stored = user.map(|user| user.password_hash.clone());
+    // What the wire does not tell apart must not be told by the count either.
+    let may_enter = user.is_some_and(|user| !user.is_disabled && !user.has_second_factor);
+    let (throttle, now, random) = (ctx.throttle.clone(), ctx.now, (ctx.random)());
+    ctx.lanes.run(move || {
+        // Asked again: of those that were sent together, some may have failed while this one waited for its lane.
+        throttle.admit_password(&attempt, now)?;
+        let (is_theirs, better_hash) = match stored {
+            None => {
+                password.is_nobodys();
+                (false, None)
+            }
+            Some(stored) => {
+                let is_theirs = password.is(&stored);
+                let is_outdated = is_theirs && !stored.is_current();
+                (is_theirs, is_outdated.then(|| password.hash(random)))
+            }
+        };
+        if !(is_theirs && may_enter) {
+            throttle.count_failed_password(&attempt, now);
+        }
+        Ok((is_theirs, better_hash))
     })
 }
 
@@ -81,6 +120,7 @@ impl fmt::Display for OwnerRefusal {
             OwnerRefusal::WrongPassword => "wrong password",
             OwnerRefusal::Disabled => "the account is disabled",
             OwnerRefusal::SecondFactor => "the account has a second factor",
+            OwnerRefusal::Throttled(_) => "too many failed passwords from this address or for this name",
             OwnerRefusal::Changed => "the account was disabled or its password changed meanwhile",
         })
     }

@@ -87,11 +87,11 @@ pub fn without_session(ctx: &Context, response: Response) -> Response {
     response.with_another("set-cookie", &our_cookie(ctx, SESSION, "", Keep::Discard))
 }
 
-fn our_cookie(ctx: &Context, name: &str, value: &str, keep: Keep) -> String {
+pub(super) fn our_cookie(ctx: &Context, name: &str, value: &str, keep: Keep) -> String {
     set_cookie(&cookie_name(ctx, name), value, keep, ctx.origin.is_https())
 }
 
 /// On https no other host, and no http page of ours, can set a cookie of this name (RFC 6265bis §4.1.3.2).
-fn cookie_name(ctx: &Context, name: &str) -> String {
+pub(super) fn cookie_name(ctx: &Context, name: &str) -> String {
     if ctx.origin.is_https() { format!("__Host-{name}") } else { name.to_owned() }
 }

@@ -5,11 +5,13 @@
 use super::Context;
 use super::authorization::verify;
 use super::error::PageError;
+use super::known_places::{Places, device_cookie, with_device};
 use super::page::page_leading_to_client;
-use super::resource_owner::authenticate;
+use super::resource_owner::{OwnerRefusal, authenticate};
 use super::return_to::ReturnTo;
 use super::session::{pre_session_cookie, session_cookie, signed_in, with_pre_session, with_session, without_session};
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::known_place::DeviceId;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{PreSession, Purpose, SessionId, form_token, is_form_token};
 use crate::pages;
@@ -77,8 +79,14 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if !is_shown_here {
         return again("This page was open for too long. Please sign in again.", PageError::FormToken.to_string());
     }
-    let owner = match authenticate(ctx, login, params.verbatim("user[password]"))? {
+    let owner = match authenticate(ctx, request, login, params.verbatim("user[password]"))? {
         Ok(owner) => owner,
+        Err(refusal @ OwnerRefusal::Throttled(throttled)) => {
+            let notice = format!("Too many passwords were wrong. Please try again in {}.", in_words(throttled.retry_after));
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let page = form(ctx, request, status, &return_to, login.unwrap_or(""), Some(&notice))?;
+            return Ok(page.with("retry-after", &throttled.retry_after.to_string()).because(refusal.to_string()));
+        }
         // One message, whatever it was.
         Err(refusal) => {
             return again("That did not work. Check the name and the password, and try again.", refusal.to_string());
@@ -89,6 +97,9 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let session = SessionId::from_random((ctx.random)());
     let before = session_cookie(ctx, request).map(|session| session.hashed());
     let (hash, now) = (session.hashed(), ctx.now);
+    // The browser is known from now on, by a cookie that opens nothing (H-24).
+    let device = device_cookie(ctx, request).unwrap_or_else(|| DeviceId::from_random((ctx.random)()));
+    let places = Places::of(ctx, request).with_browser(&device);
     let kept = ctx.store.write(move |tx| {
         if let Err(refusal) = owner.still(tx)? {
             return Ok(Err(refusal));
@@ -97,11 +108,23 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             tx.end_session(before)?;
         }
         tx.add_session(&hash, owner.user.id, now)?;
+        places.note(tx, owner.user.id, now)?;
         Ok(Ok(()))
     })?;
     match kept {
-        Ok(()) => Ok(with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()), &session)),
+        Ok(()) => {
+            let response = with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()), &session);
+            Ok(with_device(ctx, response, &device))
+        }
         Err(refusal) => again("Your account was just changed. Please sign in again.", refusal.to_string()),
+    }
+}
+
+/// A time to wait, for a person.
+fn in_words(seconds: i64) -> String {
+    match (seconds + 59) / 60 {
+        ..=1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
     }
 }
 

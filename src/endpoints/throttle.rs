@@ -1,4 +1,4 @@
-//! How often may they: the limits of the API (C-RAT-01 to C-RAT-03) and of tokens for apps (H-22).
+//! How often may they: the limits of the API (C-RAT-01 to C-RAT-03), of tokens for apps (H-22), and of failures (H-24).
 //!
 //! The counters live here, in memory, behind one lock that is held for a few look-ups; a restart begins anew. What they count by
 //! and what happens when they are full is in `oauth::rate_limit`.
@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Context;
 use super::bearer::live_token;
 use super::error::too_many_requests;
+use super::known_places::KnownPlace;
 use crate::http::{Method, Peer, Request, Response};
 use crate::oauth::rate_limit::{Counters, Limit, Quota, Subject, Throttled};
 use crate::oauth::time::Timestamp;
@@ -30,6 +31,9 @@ struct Counted {
     registrations: Counters,
     accounts: Counters,
     issues: Counters,
+    failed_secrets: Counters,
+    failed_passwords_by_address: Counters,
+    failed_passwords_by_name: Counters,
 }
 
 impl Throttle {
@@ -42,6 +46,9 @@ impl Throttle {
             registrations: limit(5, 600),
             accounts: limit(5, 1800),
             issues: limit(60, FIVE_MINUTES),
+            failed_secrets: limit(25, FIVE_MINUTES),
+            failed_passwords_by_address: limit(25, FIVE_MINUTES),
+            failed_passwords_by_name: limit(25, 3600),
         };
         Throttle { counted: Mutex::new(counted), is_told: AtomicBool::new(false) }
     }
@@ -82,12 +89,21 @@ impl Asker {
         matches!(self, Asker::ThisMachine(_))
     }
 
-    fn subject(&self) -> Subject {
+    fn address(&self) -> Option<IpAddr> {
         match self {
-            Asker::Address(address) | Asker::ThisMachine(address) => Subject::address(*address),
-            Asker::Proxy => Subject::PROXY,
+            Asker::Address(address) | Asker::ThisMachine(address) => Some(*address),
+            Asker::Proxy => None,
         }
     }
+
+    fn subject(&self) -> Subject {
+        self.address().map_or(Subject::PROXY, Subject::address)
+    }
+}
+
+/// The address a request counts for, if it is known.
+pub fn address_of(ctx: &Context, request: &Request) -> Option<IpAddr> {
+    Asker::of(ctx, request).address()
 }
 
 /// The answer, if the asker has a request left under `/api`; and how many more. Everything else has no such limit (C-RAT-07).
@@ -150,4 +166,91 @@ pub fn count_issue(ctx: &Context, request: &Request) -> Result<(), Throttled> {
         return Ok(());
     }
     ctx.throttle.counted().issues.count(asker.subject(), ctx.now).map(|_| ())
+}
+
+/// Whether a client secret may be looked at. By address alone: who knows an app's public id must not be able to lock it out.
+pub fn admit_secret(ctx: &Context, request: &Request) -> Result<(), Throttled> {
+    ctx.throttle.counted().failed_secrets.check(Asker::of(ctx, request).subject(), ctx.now)
+}
+
+/// A client secret was not right. Of many tried at one time, those past the limit are not told so.
+pub fn count_failed_secret(ctx: &Context, request: &Request) -> Result<(), Throttled> {
+    ctx.throttle.counted().failed_secrets.count(Asker::of(ctx, request).subject(), ctx.now).map(|_| ())
+}
+
+/// What a password that is tried counts for.
+#[derive(Clone, Copy)]
+pub struct PasswordTry {
+    address: Option<Subject>,
+    name: Subject,
+}
+
+impl PasswordTry {
+    /// A place the account is known at has a count of its own, which nobody elsewhere can use up. A browser's stands for the
+    /// address's too: others may share the address, and nobody the cookie.
+    pub fn of(ctx: &Context, request: &Request, name: &str, known: Option<KnownPlace>) -> PasswordTry {
+        let address = Some(Asker::of(ctx, request).subject());
+        let name = name.as_bytes();
+        match known {
+            None => PasswordTry { address, name: Subject::texts(&[name]) },
+            Some(KnownPlace::Address(place)) => PasswordTry { address, name: Subject::texts(&[name, place.as_bytes()]) },
+            Some(KnownPlace::Browser(place)) => PasswordTry { address: None, name: Subject::texts(&[name, place.as_bytes()]) },
+        }
+    }
+}
+
+impl Throttle {
+    /// Whether a password may be looked at.
+    pub fn admit_password(&self, attempt: &PasswordTry, now: Timestamp) -> Result<(), Throttled> {
+        let mut counted = self.counted();
+        let by_name = counted.failed_passwords_by_name.check(attempt.name, now);
+        let by_address = attempt.address.map_or(Ok(()), |address| counted.failed_passwords_by_address.check(address, now));
+        match (by_name, by_address) {
+            (Err(name), Err(address)) if address.resets_at > name.resets_at => Err(address),
+            (by_name, by_address) => by_name.and(by_address),
+        }
+    }
+
+    /// A password did not let anybody in.
+    pub fn count_failed_password(&self, attempt: &PasswordTry, now: Timestamp) {
+        let mut counted = self.counted();
+        // What is past its limit was refused before; a few that were looked at together may still come here.
+        let _ = counted.failed_passwords_by_name.count(attempt.name, now);
+        if let Some(address) = attempt.address {
+            let _ = counted.failed_passwords_by_address.count(address, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_stopped_by_the_limit_that_ends_last() {
+        let throttle = Throttle::new();
+        let retry_after =
+            |attempt: &PasswordTry, now| throttle.admit_password(attempt, Timestamp(now)).err().map(|stop| stop.retry_after);
+        let (here, there) = (Some(Subject::row(1)), Some(Subject::row(2)));
+        let attempt = PasswordTry { address: here, name: Subject::row(3) };
+        for _ in 0..25 {
+            assert_eq!(retry_after(&attempt, 7_200), None);
+            throttle.count_failed_password(&attempt, Timestamp(7_200));
+        }
+        for (address, name, now, expected) in [
+            (here, 3, 7_200, Some(3_600)),
+            (here, 4, 7_200, Some(300)),    // another name
+            (there, 3, 7_200, Some(3_600)), // another address
+            (there, 4, 7_200, None),
+            (None, 4, 7_200, None), // a browser that is known
+            (here, 3, 7_499, Some(3_301)),
+            (here, 4, 7_499, Some(1)),
+            (here, 4, 7_500, None),
+            (here, 3, 7_500, Some(3_300)), // the address is free again, the name is not
+            (here, 3, 10_799, Some(1)),
+            (here, 3, 10_800, None),
+        ] {
+            assert_eq!(retry_after(&PasswordTry { address, name: Subject::row(name) }, now), expected, "{name} at {now}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod client;
+pub mod known_place;
 pub mod password;
 pub mod pkce;
 pub mod rate_limit;

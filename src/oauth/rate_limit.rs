@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::secret::mac;
 use super::time::Timestamp;
 
 /// How many are counted for themselves in one window.
@@ -54,6 +55,11 @@ impl Subject {
         Subject(u128::from(id.unsigned_abs()))
     }
 
+    /// Texts, of which only a hash is kept: they may be long.
+    pub fn texts(parts: &[&[u8]]) -> Subject {
+        Subject::hash(&mac("", parts))
+    }
+
     /// What is a hash already; half of it is enough to tell one from another.
     pub fn hash(hash: &[u8; 32]) -> Subject {
         let mut half = [0; 16];
@@ -66,7 +72,8 @@ impl Subject {
 ///
 /// There are 10,000 at most. Who comes when all are taken gets the place of one that has the lowest count, and that count as a
 /// start. So nobody who is here is counted too low; nobody is counted too high by more than a ten-thousandth of all that was
-/// counted; and who is not here counts as new, so a flood of addresses or names keeps nobody out who makes no mistake.
+/// counted; and who is not here counts as new, so a flood of addresses or names keeps nobody out who makes no mistake. (The
+/// algorithm is Space-Saving, by Metwally, Agrawal and El Abbadi.)
 pub struct Counters {
     limit: Limit,
     /// The running window, in periods since the epoch.

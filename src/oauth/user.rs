@@ -89,6 +89,12 @@ impl Login {
         };
         Login { email: text.to_lowercase(), username: username.filter(|name| !name.is_empty()).map(str::to_owned) }
     }
+
+    /// What failures are counted by, whether or not anybody is called so: a handle is the same however it is written, an address
+    /// is another name. Counted by account, a stopped handle would tell which address is its owner's (H-24).
+    pub fn name(&self) -> String {
+        self.username.as_ref().map_or_else(|| self.email.clone(), |username| username.to_lowercase())
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +153,20 @@ mod tests {
         ] {
             let expected = Login { email: email.into(), username: username.map(str::to_owned) };
             assert_eq!(Login::read(text, "own.example"), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_handle_is_one_name_however_it_is_written() {
+        for (text, name) in [
+            ("Alice", "alice"),
+            ("@alice", "alice"),
+            (" alice@Own.example", "alice"),
+            ("@alice@own.example", "alice"),
+            ("Alice@example.org", "alice@example.org"),
+            ("@", "@"),
+        ] {
+            assert_eq!(Login::read(text, "own.example").name(), name, "{text:?}");
         }
     }
 

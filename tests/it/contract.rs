@@ -6,8 +6,6 @@ use crate::readme::{below, root};
 
 /// The clauses no test cites, each with its reason.
 const UNTESTED: &[(&str, &str)] = &[
-    ("C-RAT-06", "not built yet: limits of failures"),
-    ("C-RAT-08", "not built yet: limits of failures"),
     ("C-ACC-03", "allows keys that only Mastodon 4.6 has; hallpass promises none of them"),
     ("C-CLI-07", "constant time cannot be told from outside; src/oauth compares with the subtle crate"),
     ("C-PWD-09", "equal time cannot be told from outside on a shared machine, and no test here is timed"),

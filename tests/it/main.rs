@@ -37,6 +37,7 @@ mod security;
 mod sign_in;
 mod storage;
 mod support;
+mod throttling;
 mod token;
 mod upgrade;
 mod whole_flow;

@@ -263,14 +263,15 @@ fn attributes(answer: &Answer, name: &str) -> Vec<String> {
 
 #[test]
 fn cookies_are_for_this_server_alone_and_out_of_reach_of_scripts() {
-    // C-SEC-02, H-29
+    // C-SEC-02, H-24, H-29
     for (more, prefix) in [(&[][..], ""), (&["--base-url", "https://auth.example"], "__Host-")] {
         let server = Server::start_with(more);
         let mut browser = Browser::new(&server);
         let page = browser.get("/auth/sign_in").expect(200);
         let signed_in = browser.sign_in_at(page.clone(), "alice", PASSWORD).expect(303);
-        for (answer, name) in [(page, "hallpass_pre_session"), (signed_in, "hallpass_session")] {
-            let attributes = attributes(&answer, &format!("{prefix}{name}"));
+        let set = [(&page, "hallpass_pre_session"), (&signed_in, "hallpass_session"), (&signed_in, "hallpass_device")];
+        for (answer, name) in set {
+            let attributes = attributes(answer, &format!("{prefix}{name}"));
             let has = |attribute: &str| attributes.iter().any(|a| a == attribute);
             assert!(has("httponly") && has("samesite=lax") && has("path=/"), "{name}: {attributes:?}");
             assert_eq!(has("secure"), prefix == "__Host-", "{name}: {attributes:?}");

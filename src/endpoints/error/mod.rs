@@ -121,6 +121,7 @@ fn retry_after(response: Response) -> Response {
 /// (RFC 6749 §5.2, H-11).
 fn client_refused(refusal: &ClientRefusal) -> Response {
     let oauth = match refusal {
+        ClientRefusal::Throttled(throttled) => return too_many_requests(throttled).because(refusal.to_string()),
         ClientRefusal::Contradictory => OAuthError::bad_request("invalid_request", D_MULTI),
         ClientRefusal::Failed { .. } => OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_client", D_CLIENT),
     };

@@ -1,6 +1,6 @@
 //! Refusals of the revocation endpoint (RFC 7009 §2.2.1).
 
-use super::{D_MULTI, D_REQ, D_REVOKE, OAuthError, missing, server_error};
+use super::{D_MULTI, D_REQ, D_REVOKE, OAuthError, missing, server_error, too_many_requests};
 use crate::endpoints::client_authentication::ClientRefusal;
 use crate::http::{Response, StatusCode};
 use crate::store::Fault;
@@ -22,6 +22,9 @@ impl From<RevocationError> for Response {
             RevocationError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
             RevocationError::Client(refusal @ ClientRefusal::Contradictory) => {
                 (OAuthError::bad_request("invalid_request", D_MULTI), refusal.to_string())
+            }
+            RevocationError::Client(ClientRefusal::Throttled(throttled)) => {
+                return too_many_requests(&throttled).because(ClientRefusal::Throttled(throttled).to_string());
             }
             RevocationError::Client(refusal) => (unauthorized(), refusal.to_string()),
             RevocationError::MissingToken => {

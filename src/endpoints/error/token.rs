@@ -58,6 +58,9 @@ impl From<TokenError> for Response {
             TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
                 (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
             }
+            TokenError::InvalidGrant(GrantRefusal::Owner(refusal @ OwnerRefusal::Throttled(throttled))) => {
+                return too_many_requests(&throttled).because(refusal.to_string());
+            }
             TokenError::TooManyIssued(throttled) => {
                 return too_many_requests(&throttled).because("too many app tokens were issued to this address");
             }

@@ -4,6 +4,7 @@ use super::{Issue, TokenResponse};
 use crate::endpoints::Context;
 use crate::endpoints::client_authentication::authenticate_client;
 use crate::endpoints::error::{GrantRefusal, TokenError};
+use crate::endpoints::known_places::Places;
 use crate::endpoints::resource_owner::{OwnerRefusal, authenticate};
 use crate::http::{Params, Request};
 use crate::oauth::scope::{ScopeRefusal, ScopeSet};
@@ -18,15 +19,15 @@ pub fn issue(ctx: &Context, request: &Request, params: &Params) -> Result<TokenR
 }
 
 /// The client, whether the grant is open to it (H-14), the person, the scope (C-PWD-02): who has no right password is told
-/// nothing about scopes.
+/// nothing about scopes. Whether this password may be tried at all is part of the third (C-RAT-08).
 fn attempt(ctx: &Context, request: &Request, params: &Params) -> Result<TokenResponse, TokenError> {
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
     if !client.client.password_grant {
         return Err(TokenError::UnauthorizedClient);
     }
-    let owner = authenticate(ctx, params.text("username"), params.verbatim("password"))??;
+    let owner = authenticate(ctx, request, params.text("username"), params.verbatim("password"))??;
     let scopes = ScopeSet::requested(params.text("scope"), &client.client.scopes)?;
-    let issue = Issue::to(ctx, client);
+    let (issue, places, now) = (Issue::to(ctx, client), Places::of(ctx, request), ctx.now);
     let given = ctx.store.write(move |tx| {
         match issue.client.still(tx)? {
             Ok(client) if !client.password_grant => return Ok(Err(TokenError::UnauthorizedClient)),
@@ -37,6 +38,7 @@ fn attempt(ctx: &Context, request: &Request, params: &Params) -> Result<TokenRes
         if let Err(refusal) = owner.still(tx)? {
             return Ok(Err(refusal.into()));
         }
+        places.note(tx, owner.user.id, now)?;
         issue.token(tx, Some(owner.user.id), &scopes).map(Ok)
     })??;
     Ok(TokenResponse::of(&given, ctx.now))
