@@ -136,7 +136,7 @@ impl File {
             Connection::open_with_flags(self.place.path(), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         self.place.check()?; // so all readers read the file that the writer writes
         prepare(&connection)?;
-        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
         Ok(connection)
     }
 }
