@@ -5,7 +5,7 @@
 //! compared is then where the browser goes.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use url::Url;
 
@@ -105,15 +105,15 @@ impl RedirectUri {
         own.is_on_loopback() && other.is_on_loopback() && own.without_port() == other.without_port()
     }
 
-    /// Whether it leads to the person's own machine, where any program may be listening (RFC 8252 §8.3).
+    /// Whether it leads to the person's own machine, where any program may be listening (RFC 8252 §8.3): loopback by address,
+    /// in IPv6 clothes too, by name, and the address that means "here" to the system.
     pub fn is_loopback(&self) -> bool {
         let RedirectUri::Uri(text) = self else { return false };
-        Parts::split(text).is_some_and(|parts| {
-            let is_name = parts
-                .host()
-                .is_some_and(|host| host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"));
-            parts.is_on_loopback() || is_name
-        })
+        let Some(host) = Parts::split(text).and_then(|parts| parts.host()) else { return false };
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback() || address.is_unspecified(),
+            Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
+        }
     }
 
     /// The scheme, lower case; `None` out of band.
@@ -199,7 +199,7 @@ impl<'t> Parts<'t> {
 
     /// A loopback address as a literal, over http or https; a name (`localhost`) has no freedom of ports (C-URI-09).
     fn is_on_loopback(&self) -> bool {
-        let is_http = self.scheme.is_some_and(|scheme| scheme == "http" || scheme == "https");
+        let is_http = self.scheme.is_some_and(|scheme| ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http)));
         let has_user_information = self.authority.is_some_and(|authority| authority.contains('@'));
         let is_loopback = self
             .host()
@@ -343,8 +343,12 @@ mod tests {
             ("http://127.0.0.1:1/cb", true),
             ("https://127.9.9.9/cb", true),
             ("https://[::1]/cb", true),
+            ("HTTPS://127.0.0.1/cb", true), // a scheme is the same in any case (RFC 3986 §3.1)
             ("https://localhost:5000/cb", true),
             ("https://App.LocalHost/cb", true),
+            ("https://[::ffff:7f00:1]/cb", true),
+            ("https://0.0.0.0/cb", true),
+            ("https://[::]/cb", true),
             ("https://localhost.example/cb", false),
             ("https://10.0.0.1/cb", false),
             ("myapp://localhost-of-mine", false),

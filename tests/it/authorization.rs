@@ -434,7 +434,10 @@ fn only_https_is_approved_without_a_click() {
         "http://127.0.0.1/cb",
         "http://localhost:3000/cb",
         "https://127.0.0.1/cb", // any program may be listening there, with a certificate or without
+        "HTTPS://127.0.0.1/cb",
         "https://[::1]:5000/cb",
+        "https://[::ffff:7f00:1]/cb",
+        "https://0.0.0.0/cb",
         "https://localhost/cb",
         "myapp://cb",
         "com.example.app:/cb",
