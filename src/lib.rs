@@ -32,3 +32,13 @@ mod oauth;
 mod pages;
 mod server;
 mod store;
+
+/// What the fuzz targets in `tests/fuzz` call; a server is built without it.
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing {
+    pub use crate::http::fuzzing::*;
+    pub use crate::oauth::fuzzing::*;
+    pub use crate::server::fuzzing::*;
+}
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! `header` reads the few headers that carry meaning here, `response` is what goes back, `location`
 //! puts parameters into a URI.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod header;
 pub mod location;
 mod multipart;

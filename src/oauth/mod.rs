@@ -8,6 +8,8 @@ pub mod access_token;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod client;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod known_place;
 pub mod password;
 pub mod pkce;

@@ -7,6 +7,8 @@
 //! Nothing else here knows OAuth.
 
 mod edge;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod head;
 mod listen;
 pub mod log;
