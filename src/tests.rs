@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::fuzzing;
 
+/// Takes one input, and panics where it should not.
+type Property = fn(&[u8]);
+
 /// Every target: its name in `tests/fuzz`, and what it calls.
-const TARGETS: [(&str, fn(&[u8])); 11] = [
+const TARGETS: [(&str, Property); 11] = [
     ("urlencoded", fuzzing::urlencoded),
     ("json", fuzzing::json),
     ("multipart_form", fuzzing::multipart_form),

@@ -141,9 +141,9 @@ fn expect_pairs(params: &Params, pairs: &[(String, String)]) {
         match inner {
             Some("]") if is_alone => assert_eq!(params.given(outer), Some(Given::List(named().collect()))),
             Some("]") => {}
-            Some(_) => assert_eq!(params.verbatim(name), named().last()),
+            Some(_) => assert_eq!(params.verbatim(name), named().next_back()),
             None if is_alone => {
-                assert_eq!(params.verbatim(name), named().last());
+                assert_eq!(params.verbatim(name), named().next_back());
                 assert_eq!(params.check(&[name]).is_ok(), named().count() == 1, "{name:?}");
             }
             None => assert!(params.check(&[name]).is_err(), "{name:?}"),

@@ -792,13 +792,13 @@ fn run(command: &str, arguments: &[&str]) -> Result<(), String> {
 }
 
 /// A small disk of the test's own, in memory. A server on it is to be dropped first, so it is made first.
-struct Disk {
+pub struct Disk {
     path: PathBuf,
 }
 
 impl Disk {
     /// Nothing, said on stderr, where it cannot be made.
-    fn new(size: &str) -> Option<Disk> {
+    pub fn new(size: &str) -> Option<Disk> {
         let path = fresh_directory();
         let options = format!("size={size},mode=700");
         match run("mount", &["-t", "tmpfs", "-o", &options, "hallpass-test", path.to_str().unwrap()]) {
@@ -812,13 +812,13 @@ impl Disk {
     }
 
     /// A server on it, with alice.
-    fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         add_user(&self.path.join("hallpass.db"), "alice", "alice@example.org", PASSWORD);
         Server::start_in(self.path.clone(), &[])
     }
 
     /// Fills it, save so many bytes.
-    fn fill(&self, but: u64) {
+    pub fn fill(&self, but: u64) {
         let mut ballast = fs::File::create(self.path.join("ballast")).unwrap();
         let mut written = 0;
         loop {
@@ -831,7 +831,7 @@ impl Disk {
         ballast.set_len(written - but).unwrap();
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.path.join("ballast")).unwrap();
     }
 

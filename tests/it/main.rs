@@ -27,6 +27,7 @@ mod metadata;
 mod parameters;
 mod password;
 mod precedence;
+mod published_faults;
 mod rate_limits;
 mod readme;
 mod real_clients;
