@@ -145,9 +145,9 @@ fn commit_together(
     let begun = place.check().and_then(|()| Ok(statement(connection, "BEGIN IMMEDIATE")?));
     if let Err(fault) = begun {
         // Locked by another process for longer than the timeout: whoever waits would only wait as long again.
-        for job in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
-            job.answer(Err(fault.clone()));
-        }
+        // Counted before the first is answered: what that one sends then is another attempt, and the lock may be gone.
+        let waiting: Vec<Box<dyn Job>> = std::iter::once(first).chain(queue.try_iter().take(BATCH)).collect();
+        waiting.into_iter().for_each(|job| job.answer(Err(fault.clone())));
         return;
     }
     let mut ran: Vec<(Box<dyn Job>, Result<(), Fault>)> = Vec::new();
@@ -311,6 +311,42 @@ mod tests {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(rows(&writer), 50);
+    }
+
+    /// Told that the file was locked, lets go of the lock and sends the next.
+    struct TriesAgain {
+        lock: Connection,
+        queue: SyncSender<Box<dyn Job>>,
+        next: Box<dyn Job>,
+    }
+
+    impl Job for TriesAgain {
+        fn run(&mut self, _: &Write) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>, outcome: Result<(), Fault>) {
+            assert!(matches!(outcome, Err(Fault::Unavailable(_))), "{outcome:?}");
+            drop(self.lock);
+            let _ = self.queue.send(self.next);
+        }
+    }
+
+    #[test]
+    fn who_tries_again_after_the_file_was_locked_is_not_told_the_old_fault() {
+        let directory = tempdir::Directory::new();
+        let path = directory.0.join("x.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER NOT NULL UNIQUE) STRICT;").unwrap();
+        connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let lock = Connection::open(&path).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let writer = Writer::start(connection, Place::of(&path).unwrap(), None);
+        let (reply, answer) = sync_channel(1);
+        let next = Box::new(Awaited { closure: Some(insert(1)), value: None, reply });
+        let queue = writer.queue.clone().unwrap();
+        writer.send(Box::new(TriesAgain { lock, queue, next })).unwrap();
+        assert_eq!(answer.recv().unwrap().unwrap(), 1);
     }
 
     #[test]
