@@ -1,6 +1,6 @@
 //! What the operator decided, read once at the start.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The settings of a running server.
 pub struct Config {
@@ -45,7 +45,11 @@ impl BaseUrl {
             return Err("is no URL; it looks like https://auth.example".into());
         };
         let host = host_of(authority);
-        let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+        // Brackets stand around an IPv6 address and nowhere else (RFC 3986 §3.2.2).
+        let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)),
+        };
         let port = authority[host.len()..].strip_prefix(':');
         let is_port = authority.len() == host.len() || port.and_then(port_number).is_some();
         match scheme {
@@ -146,6 +150,8 @@ pub fn duration(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -169,6 +175,8 @@ mod tests {
             ("https://auth.example:+443", false, None),
             ("https://auth.example:0443", false, None),
             ("https://", false, None),
+            ("https://[", false, None),
+            ("https://[auth.example]", false, None),
             ("auth.example", false, None),
             ("ftp://auth.example", true, None),
         ] {
@@ -218,6 +226,33 @@ mod tests {
             ("1é", None),
         ] {
             assert_eq!(duration(text).ok(), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_base_url_or_none_and_printed_reads_the_same(text in "(https?|ftp)?(://)?[a-zA-Z0-9.:@/?#_\\[\\]-]{0,20}", insecure in any::<bool>()) {
+            if let Ok(BaseUrl::Fixed(origin)) = BaseUrl::parse(&text, insecure) {
+                prop_assert!(!origin.host().is_empty());
+                prop_assert_eq!(BaseUrl::parse(&origin.issuer(), insecure), Ok(BaseUrl::Fixed(origin.clone())));
+                let bare = origin.host().trim_matches(['[', ']']);
+                prop_assert!(!bare.contains(['[', ']']) && (bare == origin.host() || bare.contains(':')), "{}", origin.host());
+            }
+        }
+
+        #[test]
+        fn a_host_is_ours_only_with_our_port(host in "(127.0.0.1|localhost|LOCALHOST|\\[::1\\]|evil.example)?(:[0-9]{0,6})?.{0,2}", port in 1..=u16::MAX) {
+            if let Some(origin) = (BaseUrl::Loopback { port }).origin(Some(&host)) {
+                prop_assert!(["127.0.0.1", "localhost", "[::1]"].contains(&origin.host()));
+                let with_port = format!(":{port}");
+                prop_assert!(port == 80 || origin.authority().ends_with(&with_port));
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_length_of_time_or_none(text in ".{0,9}", number in 1..1_000_000_i64) {
+            let _ = duration(&text);
+            prop_assert_eq!(duration(&format!("{number}m")), Ok(number * 60));
         }
     }
 }
