@@ -76,6 +76,8 @@ fn one_line(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -98,6 +100,17 @@ mod tests {
             let arguments: Vec<String> = typed.iter().map(|word| (*word).to_owned()).collect();
             let Read::Misuse(message) = read(&arguments) else { panic!("{typed:?} was understood") };
             assert!(!message.contains('\n') && message.ends_with("; see hallpass --help"), "{message:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_understood_or_told_in_one_line(
+            typed in proptest::collection::vec("serve|dev|user|add|help|--(db|title|exec|listen|help|version)?(=.{0,5})?|.{0,9}", 0..6),
+        ) {
+            if let Read::Misuse(message) = read(&typed) {
+                prop_assert!(!message.contains(['\n', '\r']), "{message:?}");
+            }
         }
     }
 }

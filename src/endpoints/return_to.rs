@@ -82,6 +82,8 @@ pub fn to_sign_in(status: StatusCode, return_to: &ReturnTo) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -113,6 +115,20 @@ mod tests {
             ("/oauth/authorize/native?code=c", "/auth/sign_in?return_to=%2Foauth%2Fauthorize%2Fnative%3Fcode%3Dc"),
         ] {
             assert_eq!(ReturnTo::parse(path).unwrap().sign_in_page(), expected, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn where_it_leads_is_one_of_our_pages(text in "/{0,2}(oauth/authoriz(e|ed_applications)|auth/sign_out)?[?/\\\\#@:.a-z\\r\\n é%]{0,12}") {
+            if let Some(ReturnTo(kept)) = ReturnTo::parse(&text) {
+                prop_assert!(kept == text && kept.bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert!(kept.starts_with('/') && !kept.starts_with("//") && !kept.starts_with("/\\"));
+                let base = url::Url::parse("https://auth.example").expect("a base");
+                let browsers = base.join(&kept).expect("a browser follows it");
+                prop_assert_eq!(browsers.host_str(), Some("auth.example"));
+                prop_assert!(OWN_PAGES.contains(&browsers.path()), "{}", browsers.path());
+            }
         }
     }
 }

@@ -222,6 +222,8 @@ impl fmt::Display for RedirectionRefusal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::oauth::client::ClientSecret;
     use crate::oauth::secret::Secret;
@@ -295,5 +297,33 @@ mod tests {
     fn an_unregistered_uri_is_no_redirection() {
         let request = AuthorizationRequest { redirect_uri: Some("https://evil/cb"), ..request() };
         assert!(matches!(client().redirection(&request), Err(AuthorizationRefusal::RedirectUri(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_negotiated_is_no_more_than_was_registered(
+            redirect_uri in "(https://a/cb|myapp://cb|https://a/x|.{0,9})", response_type in "(code|token|.{0,4})",
+            response_mode in proptest::option::of("(query|fragment|form_post|.{0,4})"), scope in proptest::option::of("(read|write|push| |\t){1,4}"),
+            code_challenge in proptest::option::of("[a-z0-9]{43}|.{0,4}"), code_challenge_method in proptest::option::of("S256|plain|.{0,3}"),
+        ) {
+            let request = AuthorizationRequest {
+                client_id: Some("app"),
+                redirect_uri: Some(&redirect_uri),
+                response_type: Some(&response_type),
+                response_mode: response_mode.as_deref(),
+                scope: scope.as_deref(),
+                state: None,
+                code_challenge: code_challenge.as_deref(),
+                code_challenge_method: code_challenge_method.as_deref(),
+            };
+            if let Ok(redirection) = client().redirection(&request) {
+                prop_assert!(client().redirect_uris().any(|registered| registered == redirection.uri().as_str()));
+                if let Ok(terms) = request.negotiate(&client(), &redirection) {
+                    prop_assert!(terms.scopes.is_subset_of(&client().scopes) && response_type == "code");
+                    prop_assert_eq!(terms.challenge.is_some(), code_challenge.is_some());
+                    prop_assert!(terms.response_mode != ResponseMode::FormPost || redirect_uri.starts_with("https:"));
+                }
+            }
+        }
     }
 }

@@ -40,6 +40,8 @@ impl CodeVerifier {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,6 +77,19 @@ mod tests {
             (" ".repeat(43), false),
         ] {
             assert_eq!(CodeVerifier::parse(&text).is_some(), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_verifier_or_none_and_meets_its_own_challenge_alone(text in "[A-Za-z0-9._~+=é-]{0,140}", other in "[A-Za-z0-9_-]{42,44}") {
+            let other = CodeChallenge::parse(&other).filter(|challenge| challenge.as_str().len() == 43);
+            if let Some(verifier) = CodeVerifier::parse(&text) {
+                prop_assert!((43..=128).contains(&text.len()) && text.is_ascii());
+                let own = base64url(&Sha256::digest(text.as_bytes()));
+                prop_assert!(CodeChallenge::parse(&own).is_some_and(|own| own.is_met_by(&verifier)));
+                prop_assert!(other.is_none_or(|other| !other.is_met_by(&verifier)));
+            }
         }
     }
 }

@@ -103,6 +103,8 @@ fn is_web_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn faults(name: &str, redirect_uris: &str, scopes: &str, website: &str) -> Vec<String> {
@@ -155,5 +157,24 @@ mod tests {
             Registration::check(None, None, None, None).unwrap_err(),
             ["Application name can't be blank", "Redirect URI can't be blank"]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_registered_is_within_its_bounds(
+            name in ".{0,70}",
+            redirect_uris in "((https?|myapp|x):/{0,3}[a-z.@:]{0,9}[ \n]?){0,3}|.{0,30}",
+            scopes in "((read|write|follow|x):?[a-z]{0,9}[ ,]){0,4}",
+            website in "(https?://)?.{0,20}",
+        ) {
+            match Registration::check(Some(&name), Some(&redirect_uris), Some(&scopes), Some(&website)) {
+                Ok(app) => {
+                    prop_assert!(app.name == name && app.redirect_uris == redirect_uris && app.name.chars().count() <= 60);
+                    prop_assert!(app.redirect_uris.split_whitespace().all(|uri| RedirectUri::parse(uri).is_ok()));
+                    prop_assert!(!app.scopes.to_string().is_empty());
+                }
+                Err(faults) => prop_assert!(!faults.is_empty()),
+            }
+        }
     }
 }

@@ -62,6 +62,8 @@ pub fn is_form_token(presented: Option<&str>, browser: &impl Secret, purpose: Pu
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -95,6 +97,20 @@ mod tests {
             (session(0, ABSOLUTE_SECONDS - 1), ABSOLUTE_SECONDS, false),
         ] {
             assert_eq!(session.is_live(Timestamp(now)), expected, "at {now}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_form_stands_for_what_it_showed_and_for_nothing_else(
+            key in "[a-z]{0,3}", shown in proptest::collection::vec("[ab]{0,2}", 0..4), others in proptest::collection::vec("[ab]{0,2}", 0..4),
+        ) {
+            let browser = PreSession::presented(&key);
+            let [shown, others] = [&shown, &others].map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+            let token = form_token(&browser, Purpose::Authorization, &shown);
+            prop_assert!(is_form_token(Some(&token), &browser, Purpose::Authorization, &shown));
+            prop_assert_eq!(is_form_token(Some(&token), &browser, Purpose::Authorization, &others), shown == others);
+            prop_assert!(!is_form_token(Some(&token), &browser, Purpose::SignIn, &shown));
         }
     }
 }

@@ -101,6 +101,8 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -177,5 +179,27 @@ mod tests {
     fn an_address_here_reads_as_a_handle() {
         let email = Email::parse("bob@own.example").unwrap();
         assert_eq!((email.handle_at("Own.example"), email.handle_at("example.org")), (Some("bob"), None));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_name_or_none_and_a_name_is_found_in_every_spelling(text in "[a-zA-Z0-9_.@é -]{0,33}", host in "[a-z.]{1,9}") {
+            if let Ok(name) = Username::parse(&text) {
+                prop_assert!(name.as_str().len() <= 30 && Email::parse(&text).is_err());
+                for spelled in [text.clone(), format!("@{text}"), format!(" {text}@{host} ")] {
+                    prop_assert_eq!(Login::read(&spelled, &host).username, Some(text.clone()));
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_an_address_or_none_and_printed_reads_the_same(text in ".{0,9}@.{0,9}|.{0,20}") {
+            let login = Login::read(&text, "own.example");
+            prop_assert_ne!(login.username, Some(String::new()));
+            if let Ok(email) = Email::parse(&text) {
+                prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+                prop_assert_eq!(Login::read(email.as_str(), "own.example").email, email.as_str());
+            }
+        }
     }
 }

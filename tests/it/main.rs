@@ -21,6 +21,7 @@ mod forms;
 mod general;
 mod growth;
 mod history;
+mod inputs;
 mod instance;
 mod introspection;
 mod metadata;

@@ -128,8 +128,7 @@ fn a_revocation_that_could_not_be_stored_is_not_called_done() {
     lock.execute_batch("ROLLBACK").unwrap();
     server.whoami(&token).expect(200);
 
-    let last = revocation.send();
-    assert_eq!(last.status, 200, "{}", server.log());
+    revocation.send().expect(200);
     expect_revoked(&server.whoami(&token));
 }
 
