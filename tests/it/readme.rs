@@ -56,6 +56,27 @@ fn every_requirement_names_tests_that_exist() {
 }
 
 #[test]
+fn every_statement_on_security_has_a_source_and_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md is there");
+    let rows: Vec<Vec<&str>> = page.lines().filter(|line| line.starts_with("| ")).map(cells).collect();
+    let (headings, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[0] == "statement");
+    assert!(headings.len() > 5 && rows.len() > 60, "{} rows in {} tables", rows.len(), headings.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let [statement, source, how, tests] = row[..] else { panic!("not four cells: {row:?}") };
+        let sources = ["RFC ", "ASVS ", "CVE-", "H-", "C-", "X-"];
+        let has_source = source.split("; ").all(|source| sources.iter().any(|known| source.starts_with(known)));
+        let tests = tests_in(tests);
+        if !has_source || how.is_empty() || tests.is_empty() {
+            wrong.push(format!("{statement}: has no source, no how or no test"));
+        }
+        wrong.extend(tests.into_iter().filter(|test| !exists(test)).map(|test| format!("{statement}: {test}")));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(readme().contains("(SECURITY.md)"), "the README leads there");
+}
+
+#[test]
 fn the_readme_is_read_as_meant() {
     let page = "Text\n<!-- test: a -->\n```sh\ncurl x |\n  sh\n```\n\nwhich says\n\n```json\n{\"one\": {\"two\":\n3}}\n```\n\
                 ```sh\nunmarked\n```\n<!-- test: b -->\n```sh\ntrue\n```\n## Requirements\n\n| requirement | clause | test |\n\
@@ -123,12 +144,20 @@ fn requirements(readme: &str) -> Vec<(String, Vec<String>)> {
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [requirement, _, tests] = cells[..] else { panic!("not three cells: {row}") };
-        let words = tests.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
-        (requirement.to_string(), words.filter(|word| word.contains("::")).map(str::to_string).collect())
+        let [requirement, _, tests] = cells(row)[..] else { panic!("not three cells: {row}") };
+        (requirement.to_string(), tests_in(tests))
     })
     .collect()
+}
+
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+/// Every `file::name` in a cell.
+fn tests_in(cell: &str) -> Vec<String> {
+    let words = cell.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    words.filter(|word| word.contains("::")).map(str::to_string).collect()
 }
 
 /// Whether `file::name` is a test in `tests/it/file.rs` or in a `file.rs` below `src`.
