@@ -233,17 +233,6 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Ends all that this app holds of this person: tokens and codes (C-AAP-03, C-COD-07).
-    pub fn revoke_authorization(&self, user: i64, client: i64, now: Timestamp) -> Result<(), Fault> {
-        for sql in [
-            "UPDATE access_tokens SET revoked_at = ?3 WHERE client = ?2 AND user = ?1 AND revoked_at IS NULL",
-            "UPDATE authorization_codes SET revoked_at = ?3 WHERE client = ?2 AND user = ?1 AND revoked_at IS NULL",
-        ] {
-            self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, client, now])?;
-        }
-        Ok(())
-    }
-
     pub fn note_token_use(&self, hash: &Hashed<AccessToken>, now: Timestamp) -> Result<(), Fault> {
         let sql = "UPDATE access_tokens SET last_used_at = ?2 WHERE hash = ?1";
         self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, now])?;

@@ -4,12 +4,14 @@
 //! that wait in one transaction, each in a savepoint of its own, and answers them after COMMIT (`writer`). So a caller that
 //! goes on knows its rows are on disk, and check-then-change inside one closure is one piece.
 //!
-//! The rows live in a file per table: `clients`, `authorization_codes`, `access_tokens`, `users`, `sessions`, `known_places`. A refusal is a
-//! value that a closure returns, and what it wrote stays; a [`Fault`] is ours and undoes it.
+//! The rows live in a file per table: `clients`, `authorization_codes`, `access_tokens`, `users`, `sessions`, `known_places`;
+//! what ends with what is in `endings`. A refusal is a value that a closure returns, and what it wrote stays; a
+//! [`Fault`] is ours and undoes it.
 
 mod access_tokens;
 mod authorization_codes;
 mod clients;
+mod endings;
 mod fault;
 mod known_places;
 mod open;
