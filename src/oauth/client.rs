@@ -1,13 +1,28 @@
 //! Clients (RFC 6749 §2): on Mastodon's wire they are "apps". All are confidential (C-CLI-06).
 
 use super::scope::ScopeSet;
-use super::secret::{Hashed, secret};
+use super::secret::{Hashed, Secret, secret};
 use super::time::Timestamp;
 
 secret!(
     /// What a client proves itself with (RFC 6749 §2.3.1).
     ClientSecret
 );
+
+/// The fewest characters of a secret that was not made here (H-10): tokens are made of it.
+const GIVEN_SECRET_CHARACTERS: usize = 32;
+/// The most characters of an id that was not made here.
+const GIVEN_ID_CHARACTERS: usize = 128;
+
+impl ClientSecret {
+    /// A secret given from outside, as a provisioned one is (H-10). The error is a clause that follows what it is about.
+    pub fn given(text: &str) -> Result<ClientSecret, String> {
+        if text.chars().count() < GIVEN_SECRET_CHARACTERS || !text.bytes().all(is_unreserved) {
+            return Err(format!("must have at least {GIVEN_SECRET_CHARACTERS} characters of A-Z a-z 0-9 . _ ~ -"));
+        }
+        Ok(ClientSecret::presented(text))
+    }
+}
 
 /// A client's row.
 #[derive(Clone)]
@@ -28,8 +43,47 @@ pub struct Client {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// Whether this may be a client's id; ours are 43 characters (C-APP-04), and one given from outside is as plain.
+pub fn is_given_client_id(text: &str) -> bool {
+    (1..=GIVEN_ID_CHARACTERS).contains(&text.len()) && text.bytes().all(is_unreserved)
+}
+
+/// RFC 3986 §2.3: what needs no escape wherever it is put, Basic included (H-12).
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._~-".contains(&byte)
+}
+
 impl Client {
     pub fn redirect_uris(&self) -> impl Iterator<Item = &str> {
         self.redirect_uris.split_whitespace()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_secret_is_long_and_plain() {
+        let long = "a".repeat(32);
+        for (text, expected) in [
+            (long.as_str(), true),
+            ("0123456789-._~ABCDEFGHIJKLMNOPQRSTUVWXYZ", true),
+            (&long[1..], false),
+            (&format!("{long} "), false),
+            (&format!("{long}+"), false),
+            (&"é".repeat(32), false),
+        ] {
+            assert_eq!(ClientSecret::given(text).is_ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_given_id_is_plain() {
+        for (text, expected) in
+            [("my-bot", true), ("", false), ("a b", false), ("a:b", false), (&"a".repeat(128), true), (&"a".repeat(129), false)]
+        {
+            assert_eq!(is_given_client_id(text), expected, "{text:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use url::Url;
 
 /// The code is shown to the person instead (C-URI-11).
-const OUT_OF_BAND: [&str; 2] = ["urn:ietf:wg:oauth:2.0:oob", "urn:ietf:wg:oauth:2.0:oob:auto"];
+pub const OUT_OF_BAND: [&str; 2] = ["urn:ietf:wg:oauth:2.0:oob", "urn:ietf:wg:oauth:2.0:oob:auto"];
 
 /// Where an answer to an authorization request may be sent. Holds its text as written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,6 +60,13 @@ impl<T> Hashed<T> {
         &self.0
     }
 
+    /// What its secret is called.
+    pub fn name(&self) -> SecretName {
+        let mut name = [0; 6];
+        name.copy_from_slice(&self.0[..6]);
+        SecretName(name)
+    }
+
     /// A hash as it was stored.
     pub fn from_bytes(bytes: [u8; 32]) -> Hashed<T> {
         Hashed(bytes, PhantomData)
@@ -83,9 +90,39 @@ impl<T> PartialEq for Hashed<T> {
 impl<T> Eq for Hashed<T> {}
 
 impl<T> fmt::Debug for Hashed<T> {
-    /// The first 12 hex digits: enough to name it, too few to forge it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.name().fmt(f)
+    }
+}
+
+/// What a secret is called where it must not be seen: the first 12 hex digits of its hash, enough to name it and too few to
+/// forge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretName([u8; 6]);
+
+impl SecretName {
+    /// Reads 12 hex digits.
+    pub fn parse(text: &str) -> Option<SecretName> {
+        let is_name = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_name.then(|| u64::from_str_radix(text, 16).ok())??;
+        let [_, _, name @ ..] = number.to_be_bytes();
+        Some(SecretName(name))
+    }
+
+    /// The first and the last hash of this name.
+    pub fn range<T>(&self) -> (Hashed<T>, Hashed<T>) {
+        let filled = |with| {
+            let mut bytes = [with; 32];
+            bytes[..6].copy_from_slice(&self.0);
+            Hashed::from_bytes(bytes)
+        };
+        (filled(0), filled(0xff))
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -152,6 +189,18 @@ mod tests {
     fn hashes_compare_by_value() {
         assert_eq!(Word::presented("a").hashed(), Word::presented("a").hashed());
         assert_ne!(Word::presented("a").hashed(), Word::presented("b").hashed());
+    }
+
+    #[test]
+    fn a_name_is_the_beginning_of_the_hash() {
+        let hash = Hashed::<Word>::from_bytes(std::array::from_fn(|index| index as u8 + 0xf0));
+        assert_eq!(hash.name().to_string(), "f0f1f2f3f4f5");
+        assert_eq!(SecretName::parse("F0F1f2f3f4f5"), Some(hash.name()));
+        for text in ["", "f0f1f2f3f4f", "f0f1f2f3f4f5f6", "f0f1f2f3f4fg", "+0f1f2f3f4f5", "f0f1f2f3f4é"] {
+            assert_eq!(SecretName::parse(text), None, "{text}");
+        }
+        let (first, last) = hash.name().range::<Word>();
+        assert!(first.0 <= hash.0 && hash.0 <= last.0 && first.name() == last.name());
     }
 
     #[test]

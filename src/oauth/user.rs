@@ -60,6 +60,11 @@ impl Email {
         if email.len() > 254 { refused } else { Ok(Email(email)) }
     }
 
+    /// An address as it was stored.
+    pub fn from_stored(text: String) -> Email {
+        Email(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -137,7 +137,7 @@ impl Write<'_> {
             self.connection.prepare_cached(sql)?.execute([again.issued.hash])?;
             return Ok(again);
         }
-        self.make_room_for(new)?;
+        self.make_room_for(new.client.id, new.user, new.now)?;
         let access_token = AccessToken::derived(new.client_secret, &new.nonce);
         let issued = IssuedToken {
             hash: access_token.hashed(),
@@ -182,8 +182,7 @@ impl Write<'_> {
 
     /// Ends the least recently used tokens of this app and owner, so that one more is within the limit (H-22). The writer does
     /// nothing else meanwhile: both statements read the index alone.
-    fn make_room_for(&self, new: &NewToken) -> Result<(), Fault> {
-        let (client, user, now) = (new.client.id, new.user, new.now);
+    pub(super) fn make_room_for(&self, client: i64, user: Option<i64>, now: Timestamp) -> Result<(), Fault> {
         let sql = "SELECT count(*) FROM access_tokens
                    WHERE client = ?1 AND user IS ?2 AND (expires_at IS NULL OR expires_at > ?3) AND revoked_at IS NULL";
         let mut statement = self.connection.prepare_cached(sql)?;

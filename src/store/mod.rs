@@ -5,10 +5,12 @@
 //! goes on knows its rows are on disk, and check-then-change inside one closure is one piece.
 //!
 //! The rows live in a file per table: `clients`, `authorization_codes`, `access_tokens`, `users`, `sessions`, `known_places`;
-//! what ends with what is in `endings`. A refusal is a value that a closure returns, and what it wrote stays; a
+//! what ends with what is in `endings`, what only the command line asks and changes in
+//! `administration`. A refusal is a value that a closure returns, and what it wrote stays; a
 //! [`Fault`] is ours and undoes it.
 
 mod access_tokens;
+mod administration;
 mod authorization_codes;
 mod clients;
 mod endings;
@@ -31,12 +33,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
+pub use administration::{ClientOnFile, SessionOnFile, TokenFilter, UserChange, UserOnFile};
 pub use authorization_codes::NewCode;
 pub use fault::Fault;
 pub use open::{OpenError, Role};
 use readers::Readers;
 pub use steps::SteppedUp;
-pub use users::AddUserRefusal;
+pub use users::AccountRefusal;
 use writer::{Chore, Writer};
 
 use crate::oauth::time::Timestamp;

@@ -1,5 +1,7 @@
 //! Accounts.
 
+use std::fmt;
+
 use rusqlite::Row;
 
 use super::{Fault, Read, Write, optional};
@@ -25,16 +27,36 @@ pub(super) fn user_of(row: &Row, at: usize) -> rusqlite::Result<User> {
     })
 }
 
-/// Why an account is not added.
+/// Why an account cannot have this name or this address.
 #[derive(Debug, PartialEq, Eq)]
-pub enum AddUserRefusal {
-    /// An account has, or once had, this name (H-27).
-    NameTaken,
-    EmailTaken,
-    /// The address reads as the handle of another account, this one (H-27).
-    EmailReadsAsHandle(String),
-    /// The name reads, as a handle, like the address of another account, this one (H-27).
+pub enum AccountRefusal {
+    /// Another account has, or once had, this name (H-27).
+    NameTaken(String),
+    EmailTaken(String),
+    /// The address reads as the handle of another account (H-27).
+    EmailReadsAsHandle(String, String),
+    /// The name reads, as a handle, like this address of another account (H-27).
     NameReadsAsEmail(String),
+}
+
+impl fmt::Display for AccountRefusal {
+    /// A sentence for the operator.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AccountRefusal::NameTaken(name) => {
+                write!(f, "the name {name} is, or was, another account's; choose another name")
+            }
+            AccountRefusal::EmailTaken(address) => {
+                write!(f, "the address {address} is another account's; choose another address")
+            }
+            AccountRefusal::EmailReadsAsHandle(address, handle) => {
+                write!(f, "the address {address} reads as the handle of the account {handle}; choose another address")
+            }
+            AccountRefusal::NameReadsAsEmail(address) => {
+                write!(f, "{address} is another account's address and would read as this one's handle; choose another name")
+            }
+        }
+    }
 }
 
 impl Read<'_> {
@@ -94,25 +116,9 @@ impl Write<'_> {
         password_hash: &PasswordHash,
         own_host: Option<&str>,
         now: Timestamp,
-    ) -> Result<Result<i64, AddUserRefusal>, Fault> {
-        let exists = |sql: &str, value: &str| self.connection.prepare_cached(sql)?.exists([value]).map_err(Fault::from);
-        if exists("SELECT 1 FROM usernames WHERE username = ?1", username.as_str())? {
-            return Ok(Err(AddUserRefusal::NameTaken));
-        }
-        if exists("SELECT 1 FROM users WHERE email = ?1 AND deleted_at IS NULL", email.as_str())? {
-            return Ok(Err(AddUserRefusal::EmailTaken));
-        }
-        if let Some(host) = own_host {
-            if let Some(handle) = email.handle_at(host).filter(|handle| !handle.eq_ignore_ascii_case(username.as_str()))
-                && exists("SELECT 1 FROM usernames WHERE username = ?1", handle)?
-            {
-                return Ok(Err(AddUserRefusal::EmailReadsAsHandle(handle.to_owned())));
-            }
-            let as_address = format!("{}@{host}", username.as_str()).to_lowercase();
-            if as_address != email.as_str() && exists("SELECT 1 FROM users WHERE email = ?1 AND deleted_at IS NULL", &as_address)?
-            {
-                return Ok(Err(AddUserRefusal::NameReadsAsEmail(as_address)));
-            }
+    ) -> Result<Result<i64, AccountRefusal>, Fault> {
+        if let Some(refusal) = self.account_refusal(username.as_str(), email, own_host, None)? {
+            return Ok(Err(refusal));
         }
         let sql = "INSERT INTO users (username, email, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)";
         let parameters = rusqlite::params![username.as_str(), email.as_str(), password_hash.as_str(), now];
@@ -120,6 +126,38 @@ impl Write<'_> {
         let sql = "INSERT INTO usernames (username, user_id) VALUES (?1, ?2)";
         self.connection.prepare_cached(sql)?.execute(rusqlite::params![username.as_str(), id])?;
         Ok(Ok(id))
+    }
+
+    /// Why no account, or none but this one, can have this name and address. A name that this account once had is its own.
+    pub(super) fn account_refusal(
+        &self,
+        username: &str,
+        email: &Email,
+        own_host: Option<&str>,
+        account: Option<i64>,
+    ) -> Result<Option<AccountRefusal>, Fault> {
+        let is_anothers = |sql: &str, value: &str| -> Result<bool, Fault> {
+            Ok(self.connection.prepare_cached(sql)?.exists(rusqlite::params![value, account])?)
+        };
+        let named = "SELECT 1 FROM usernames WHERE username = ?1 AND user_id IS NOT ?2";
+        let addressed = "SELECT 1 FROM users WHERE email = ?1 AND deleted_at IS NULL AND id IS NOT ?2";
+        if is_anothers(named, username)? {
+            return Ok(Some(AccountRefusal::NameTaken(username.to_owned())));
+        }
+        if is_anothers(addressed, email.as_str())? {
+            return Ok(Some(AccountRefusal::EmailTaken(email.as_str().to_owned())));
+        }
+        let Some(host) = own_host else { return Ok(None) };
+        if let Some(handle) = email.handle_at(host).filter(|handle| !handle.eq_ignore_ascii_case(username))
+            && is_anothers(named, handle)?
+        {
+            return Ok(Some(AccountRefusal::EmailReadsAsHandle(email.as_str().to_owned(), handle.to_owned())));
+        }
+        let as_address = format!("{username}@{host}").to_lowercase();
+        if as_address != email.as_str() && is_anothers(addressed, &as_address)? {
+            return Ok(Some(AccountRefusal::NameReadsAsEmail(as_address)));
+        }
+        Ok(None)
     }
 
     /// Replaces the hash of an unchanged password: sessions and tokens stay.

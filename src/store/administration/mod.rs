@@ -1,0 +1,10 @@
+//! What only the command line asks and changes: lists, accounts and apps by the name a person calls them, and their settings.
+//! What it ends is in `endings`, as everything that ends.
+
+mod clients;
+mod tokens;
+mod users;
+
+pub use clients::ClientOnFile;
+pub use tokens::TokenFilter;
+pub use users::{SessionOnFile, UserChange, UserOnFile};
