@@ -1,33 +1,48 @@
 //! What was typed, made into what argh understands: it knows no `--flag=value`, exits 1 on misuse, and says it in several lines.
 
-use argh::{EarlyExit, FromArgs};
+use argh::{ArgsInfo, EarlyExit, FromArgs};
 
-use super::Hallpass;
+use super::environment::{self, Completed, Typed, Variables};
+use super::{Failure, Hallpass};
 
 const VERSION: &str = concat!("hallpass ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What the arguments ask for.
 pub enum Read {
-    Command(Box<Hallpass>),
+    Command(Box<Hallpass>, Completed),
     /// Help or the version, for stdout.
     Information(String),
-    /// One line, without `hallpass:` in front.
-    Misuse(String),
+    Refused(Failure),
 }
 
-pub fn read(arguments: &[String]) -> Read {
-    let normal = normalised(arguments);
-    if normal.iter().take_while(|argument| !ends_our_arguments(argument)).any(|argument| argument == "--version") {
+/// Reads the arguments, and the variables for flags that are not among them.
+pub fn read(arguments: &[String], variable: Variables) -> Read {
+    let words = normalised(arguments);
+    if words.iter().take_while(|argument| !ends_our_arguments(argument)).any(|argument| argument == "--version") {
         return Read::Information(VERSION.into());
     }
-    let words: Vec<&str> = normal.iter().map(String::as_str).collect();
     if words.is_empty() {
-        return Read::Misuse("no command; see hallpass --help".into());
+        return Read::Refused(Failure::misuse("no command; see hallpass --help"));
     }
-    match Hallpass::from_args(&["hallpass"], &words) {
-        Ok(command) => Read::Command(Box::new(command)),
-        Err(EarlyExit { output, status: Ok(()) }) => Read::Information(format!("{}\n", output.trim_end())),
-        Err(EarlyExit { output, status: Err(()) }) => Read::Misuse(one_line(&output)),
+    let info = Hallpass::get_args_info();
+    let typed = Typed::of(&info, &words);
+    let words = typed.with_dashes_last(&words);
+    let typed = Typed::of(&info, &words);
+    let completed = match typed.completed(&words, variable) {
+        Ok(completed) => completed,
+        // Help is given whatever the variables say.
+        Err(failure) if !typed.asks_for_help() => return Read::Refused(failure),
+        Err(_) => Completed { words, added: Vec::new() },
+    };
+    let all: Vec<&str> = completed.words.iter().map(String::as_str).collect();
+    match Hallpass::from_args(&["hallpass"], &all) {
+        Ok(command) => Read::Command(Box::new(command), completed),
+        Err(EarlyExit { output, status: Ok(()) }) => {
+            Read::Information(format!("{}\n{}", output.trim_end(), environment::help(&typed)))
+        }
+        Err(EarlyExit { output, status: Err(()) }) => {
+            Read::Refused(completed.blame(Failure::misuse(one_line(&made_ours(&output, &typed)))))
+        }
     }
 }
 
@@ -51,6 +66,21 @@ fn normalised(arguments: &[String]) -> Vec<String> {
 
 fn ends_our_arguments(argument: &str) -> bool {
     argument == "--" || argument == "--exec"
+}
+
+/// argh's message, with the variable that would do as well as a missing flag, and without what may be a secret.
+fn made_ours(output: &str, typed: &Typed) -> String {
+    let named = |line: &str| match line.trim() {
+        flag if line.starts_with(' ') && flag.starts_with("--") => {
+            format!("{line} (or {})\n", environment::variable_of(&typed.names, flag))
+        }
+        // A token may begin with a dash, and then it is taken for a flag.
+        _ if line.starts_with("Unrecognized argument: ") && line.len() > 60 => {
+            "Unrecognized argument, not repeated here because it is as long as a secret\n".to_owned()
+        }
+        _ => format!("{line}\n"),
+    };
+    output.lines().map(named).collect()
 }
 
 /// argh's message in one line, with where to read more.
@@ -98,7 +128,7 @@ mod tests {
     fn misuse_is_one_line() {
         for typed in [&["serve"][..], &["nonsense"], &["serve", "--nonsense"], &[], &["user"], &["user", "add"]] {
             let arguments: Vec<String> = typed.iter().map(|word| (*word).to_owned()).collect();
-            let Read::Misuse(message) = read(&arguments) else { panic!("{typed:?} was understood") };
+            let Read::Refused(Failure { message, .. }) = read(&arguments, &|_| None) else { panic!("{typed:?} was understood") };
             assert!(!message.contains('\n') && message.ends_with("; see hallpass --help"), "{message:?}");
         }
     }

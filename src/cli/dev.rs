@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
 use super::{Exit, Failure, failed_at, open};
@@ -16,7 +16,7 @@ use crate::server::{ListenAddress, log};
 use crate::store::Role;
 
 /// Serve a throw-away database on this machine, with a person, an app and a token in it.
-#[derive(FromArgs)]
+#[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "dev", help_triggers("-h", "--help"), example = "hallpass dev --listen 127.0.0.1:0")]
 pub struct Dev {
     /// where to listen, on loopback: 127.0.0.1:4480 (the default); port 0 takes a free one

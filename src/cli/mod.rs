@@ -1,8 +1,14 @@
 //! The command line: one file a subcommand. Every error is one line on stderr: the thing, what was found, what to do.
 
+mod app;
 mod arguments;
 mod dev;
+mod environment;
+mod output;
+mod permissions;
+mod secret;
 mod serve;
+mod token;
 mod user;
 
 use std::fmt;
@@ -10,29 +16,33 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 use crate::store::{Fault, OpenError, Role, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
-#[derive(FromArgs)]
+#[derive(FromArgs, ArgsInfo)]
 #[argh(
     help_triggers("-h", "--help"),
     example = "hallpass dev",
     example = "hallpass user add alice --email alice@example.org --db hallpass.db",
-    example = "hallpass serve --db hallpass.db --listen 127.0.0.1:4480 --base-url https://auth.example"
+    example = "hallpass serve --db hallpass.db --listen 127.0.0.1:4480 --base-url https://auth.example",
+    example = "hallpass token create --user alice --scopes 'read write' --db hallpass.db",
+    note = "Exit codes: 0 done, 1 failed, 2 misuse, 3 not found or not active, 4 exists already, 73 a file cannot be opened or made, 75 busy, try again later, 78 the file or the configuration is not usable."
 )]
 struct Hallpass {
     #[argh(subcommand)]
     command: Command,
 }
 
-#[derive(FromArgs)]
+#[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand)]
 enum Command {
     Serve(serve::Serve),
     Dev(dev::Dev),
     User(user::User),
+    App(app::App),
+    Token(token::Token),
 }
 
 /// Why a command fails.
@@ -47,6 +57,8 @@ struct Failure {
 enum Exit {
     Failed = 1,
     Misuse = 2,
+    /// Not found, or not active.
+    NotFound = 3,
     Exists = 4,
     /// The file cannot be opened or made.
     CannotOpen = 73,
@@ -72,21 +84,23 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(argument) => return fail(&Failure::misuse(format!("the argument {argument:?} is not UTF-8"))),
     };
-    let command = match arguments::read(&arguments) {
-        arguments::Read::Command(hallpass) => hallpass.command,
+    let (command, completed) = match arguments::read(&arguments, &environment::variable) {
+        arguments::Read::Command(hallpass, completed) => (hallpass.command, completed),
         arguments::Read::Information(text) => {
             // A reader that has seen enough (`| head`) is no failure.
             let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
         }
-        arguments::Read::Misuse(message) => return fail(&Failure::misuse(message)),
+        arguments::Read::Refused(failure) => return fail(&failure),
     };
     let outcome = match command {
         Command::Serve(command) => command.run(),
         Command::Dev(command) => command.run(),
         Command::User(command) => command.run(),
+        Command::App(command) => command.run(),
+        Command::Token(command) => command.run(),
     };
-    outcome.map_or_else(|failure| fail(&failure), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
 }
 
 fn fail(failure: &Failure) -> ExitCode {
@@ -107,13 +121,25 @@ fn open(path: &Path, role: Role) -> Result<Store, Failure> {
             OpenError::Cannot(_) => Exit::CannotOpen,
             OpenError::Foreign(_) | OpenError::Damaged(_) | OpenError::Newer(_) => Exit::Configuration,
         };
-        Failure::new(code, format!("{} {error}", path.display()))
+        // What may not be touched is told with who may, and how to mend it.
+        let advice = if matches!(error, OpenError::Cannot(_)) { permissions::advice(path) } else { None };
+        Failure::new(code, advice.unwrap_or_else(|| format!("{} {error}", path.display())))
     })?;
     if let Some(SteppedUp { from, backup }) = store.stepped_up() {
         let path = path.display();
         tell(&format!("hallpass: {path} was of schema {from} and is stepped up; as it was it is in {}", backup.display()));
     }
     Ok(store)
+}
+
+/// Opens a database that must be there: a mistyped name makes no file.
+fn open_existing(path: &Path) -> Result<Store, Failure> {
+    if path.exists() || permissions::advice(path).is_some() {
+        return open(path, Role::Command);
+    }
+    let message =
+        format!("{} is not there; give the server's file with --db, or make one with hallpass user add", path.display());
+    Err(Failure::new(Exit::CannotOpen, message))
 }
 
 /// What a fault of the database at `path` means to whoever runs the command.

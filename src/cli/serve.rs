@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 use super::{Exit, Failure, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
@@ -16,7 +16,7 @@ use crate::server::{ListenAddress, Listener, Options, TrustedProxies, log, serve
 use crate::store::{Role, Store};
 
 /// Serve one database, until SIGTERM or Ctrl-C.
-#[derive(FromArgs)]
+#[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "serve",

@@ -39,7 +39,7 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("bytes", &["server"]),
     ("tokio", &["server"]),
     ("signal_hook", &["server"]),
-    ("rustix", &["server"]),
+    ("rustix", &["server", "cli"]),
     ("getrandom", &["server", "cli"]),
     ("argh", &["cli"]),
     ("rpassword", &["cli"]),
