@@ -32,6 +32,13 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// One of ours that is no text, which would otherwise count as not set.
+pub fn unreadable() -> Option<String> {
+    let ours = |name: &str| name == "PORT" || name.starts_with("HALLPASS_");
+    let mut unreadable = std::env::vars_os().filter(|(_, value)| value.to_str().is_none());
+    unreadable.find_map(|(name, _)| name.into_string().ok().filter(|name| ours(name)))
+}
+
 /// The variable of a flag in the command of these words.
 pub fn variable_of(command: &[&str], flag: &str) -> String {
     let scope = if SHARED.contains(&flag) || command == ["serve"] { &[] } else { command };

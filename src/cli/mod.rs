@@ -84,6 +84,9 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(argument) => return fail(&Failure::misuse(format!("the argument {argument:?} is not UTF-8"))),
     };
+    if let Some(name) = environment::unreadable() {
+        return fail(&Failure::new(Exit::Configuration, format!("the variable {name} is not UTF-8")));
+    }
     let (command, completed) = match arguments::read(&arguments, &environment::variable) {
         arguments::Read::Command(hallpass, completed) => (hallpass.command, completed),
         arguments::Read::Information(text) => {

@@ -1,6 +1,7 @@
 //! Behaviour, black box: the real binary over a socket, a test's name is the sentence it proves.
 
 mod accounts;
+mod app_commands;
 mod apps;
 mod architecture;
 mod attacks;
@@ -16,6 +17,9 @@ mod cors;
 mod crash;
 mod dev;
 mod edge;
+mod endings;
+mod environment;
+mod expected;
 mod faults;
 mod forms;
 mod general;
@@ -41,5 +45,7 @@ mod storage;
 mod support;
 mod throttling;
 mod token;
+mod token_commands;
 mod upgrade;
+mod user_commands;
 mod whole_flow;

@@ -117,7 +117,9 @@ fn unknown(id: &str) -> Failure {
 /// A secret from outside, which must be strong enough to make tokens of (H-10).
 fn given_secret(given: Option<(String, String)>) -> Result<Option<ClientSecret>, Failure> {
     let Some((text, place)) = given else { return Ok(None) };
-    ClientSecret::given(&text).map(Some).map_err(|why| Failure::misuse(format!("{place} {why}")))
+    // What a variable says wrongly is the configuration's mistake, and a file's is that of who named it.
+    let code = if place.starts_with("HALLPASS_") { Exit::Configuration } else { Exit::Misuse };
+    ClientSecret::given(&text).map(Some).map_err(|why| Failure::new(code, format!("{place} {why}")))
 }
 
 /// What to call an app towards the operator.

@@ -5,11 +5,13 @@
 
 pub mod browser;
 pub mod client;
+pub mod commands;
 pub mod limits;
 pub mod server;
 
 pub use browser::{Browser, Form};
 pub use client::{Answer, Request};
+pub use commands::{Commands, Outcome};
 pub use server::{App, Server, Token};
 
 /// The password of every account that [`Server::start`] makes.

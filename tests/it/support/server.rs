@@ -78,6 +78,11 @@ impl Server {
         Server::spawn(directory, command)
     }
 
+    /// A server that is started in its own words, `env NAME=value … hallpass serve` for instance.
+    pub fn start_by(directory: PathBuf, command: &[&str]) -> Server {
+        Server::spawn(directory, command.iter().map(|word| word.to_string()).collect())
+    }
+
     /// `hallpass dev` on a free port.
     pub fn start_dev() -> Server {
         let command = [binary().to_str().unwrap(), "dev", "--listen", "127.0.0.1:0"].map(String::from).to_vec();
