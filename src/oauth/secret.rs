@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_name_is_the_beginning_of_the_hash() {
-        let hash = Hashed::<Word>::from_bytes(std::array::from_fn(|index| index as u8 + 0xf0));
+        let hash = Hashed::<Word>::from_bytes(std::array::from_fn(|index| 0xf0_u8.wrapping_add(index as u8)));
         assert_eq!(hash.name().to_string(), "f0f1f2f3f4f5");
         assert_eq!(SecretName::parse("F0F1f2f3f4f5"), Some(hash.name()));
         for text in ["", "f0f1f2f3f4f", "f0f1f2f3f4f5f6", "f0f1f2f3f4fg", "+0f1f2f3f4f5", "f0f1f2f3f4é"] {

@@ -5,9 +5,8 @@
 //! goes on knows its rows are on disk, and check-then-change inside one closure is one piece.
 //!
 //! The rows live in a file per table: `clients`, `authorization_codes`, `access_tokens`, `users`, `sessions`, `known_places`;
-//! what ends with what is in `endings`, what only the command line asks and changes in
-//! `administration`. A refusal is a value that a closure returns, and what it wrote stays; a
-//! [`Fault`] is ours and undoes it.
+//! what ends with what is in `endings`, what only the command line asks and changes in `administration`. A refusal is a value
+//! that a closure returns, and what it wrote stays; a [`Fault`] is ours and undoes it.
 
 mod access_tokens;
 mod administration;

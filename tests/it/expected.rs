@@ -98,7 +98,7 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     run(&["token", "check", name]);
     run(&["token", "revoke", name]);
     run(&["app", "delete", "2", "--yes"]);
-    server.sql("UPDATE clients SET created_at = 0; UPDATE access_tokens SET created_at = 0, revoked_at = 0");
+    server.sql("UPDATE clients SET created_at = 0; DELETE FROM access_tokens");
     run(&["app", "prune", "--unused", "90d"]);
     run(&["user", "delete", "alice_b", "--yes"]);
     lines

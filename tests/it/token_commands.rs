@@ -98,7 +98,7 @@ fn a_token_may_have_an_end() {
     let info = server.get("/oauth/token/info").bearer(token).send().expect(200).json();
     let left = info["expires_in"].as_i64().unwrap();
     assert!((30 * 86_400 - 60..=30 * 86_400).contains(&left), "{left}");
-    server.sql("UPDATE access_tokens SET created_at = 0, expires_at = 1");
+    server.sql("UPDATE access_tokens SET created_at = created_at - 9, expires_at = unixepoch() - 1");
     assert_eq!(server.whoami(token).expect(401).json()["error"], T_EXPIRED);
     let name = made["name"].as_str().unwrap();
     assert!(commands.refused(&["token", "check", name], NOT_FOUND).contains("is expired"));
@@ -200,8 +200,8 @@ fn a_check_says_what_is_true_by_its_exit_code_and_as_json() {
     let check = |token: &str| commands.run_with(&["token", "check", "-", "--json"], token);
     assert_eq!(check(&format!("{token}\n")).done(), "{\"active\":true,\"state\":\"active\"}\n");
     for (change, state) in [
-        ("UPDATE access_tokens SET revoked_at = 5", "revoked"),
-        ("UPDATE access_tokens SET revoked_at = NULL, expires_at = 1", "expired"),
+        ("UPDATE access_tokens SET revoked_at = unixepoch()", "revoked"),
+        ("UPDATE access_tokens SET revoked_at = NULL, expires_at = unixepoch() - 1", "expired"),
         ("UPDATE access_tokens SET expires_at = NULL; UPDATE users SET disabled_at = 1", "revoked"),
         ("DELETE FROM access_tokens", "unknown"),
     ] {

@@ -125,3 +125,40 @@ impl Write<'_> {
         Ok(is_unused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    /// What was listed may be used before it is deleted (contract H-30).
+    #[test]
+    fn an_app_that_was_used_meanwhile_is_not_deleted() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
+        let tx = Write { read: Read { connection: &connection } };
+        let (old, now) = (Timestamp(1_000), Timestamp(9_000_000));
+        let since = now.plus(-7_000_000);
+        let hash = |byte| Hashed::from_bytes([byte; 32]);
+        for id in 1..=6 {
+            let app = Registration::check(Some("x"), Some("https://a/cb"), None, None).unwrap();
+            tx.add_client(app, id.to_string(), hash(id), old).unwrap();
+        }
+        let listed: Vec<i64> = tx.clients_unused_since(since, now).unwrap().iter().map(|app| app.client.id).collect();
+        assert_eq!(listed, [1, 2, 3, 4, 5, 6]);
+        connection
+            .execute_batch(
+                "INSERT INTO users (username, email, password_hash, created_at) VALUES ('a', 'a', '', 0);
+                 INSERT INTO access_tokens (hash, client, scopes, created_at) VALUES (x'02', 2, 'read', 9000000);
+                 INSERT INTO access_tokens (hash, client, scopes, created_at, last_used_at) VALUES (x'03', 3, 'read', 0, 9000000);
+                 INSERT INTO authorization_codes (hash, client, user, redirect_uri, scopes, created_at, expires_at)
+                     VALUES (x'04', 4, 1, '', 'read', 9000000, 9000600);
+                 UPDATE clients SET resource_server = 1 WHERE id = 5;
+                 UPDATE clients SET made_by = 'command line' WHERE id = 6;",
+            )
+            .unwrap();
+        let deleted = listed.into_iter().filter(|id| tx.delete_client_unused_since(*id, since, now).unwrap());
+        assert_eq!(deleted.collect::<Vec<_>>(), [1]);
+    }
+}
