@@ -86,9 +86,9 @@ const FOR_PEOPLE: [Endpoint; 7] = [
 #[test]
 fn whatever_a_program_sends_it_gets_an_answer_in_json_and_nothing_it_has_no_right_to() {
     // C-GEN-01, C-GEN-05, C-GEN-08, C-GEN-09, C-PAR-01, C-PAR-10
-    let server = Server::start();
+    let mut server = Server::start();
     let world = World::new(&server);
-    world.mix(&server, &FOR_PROGRAMS, |mixed, answer| {
+    world.mix(&mut server, &FOR_PROGRAMS, |mixed, answer| {
         if !mixed.is_well_addressed() {
             return; // beside it there may be a page that says so
         }
@@ -120,9 +120,9 @@ fn whatever_a_program_sends_it_gets_an_answer_in_json_and_nothing_it_has_no_righ
 #[test]
 fn whatever_a_browser_sends_it_gets_a_page_and_is_sent_nowhere_else() {
     // C-AUT-11, C-AUT-26, C-AUT-33, C-SEC-03, C-SEC-07, H-16
-    let server = Server::start();
+    let mut server = Server::start();
     let world = World::new(&server);
-    world.mix(&server, &FOR_PEOPLE, |mixed, answer| {
+    world.mix(&mut server, &FOR_PEOPLE, |mixed, answer| {
         let content_type = answer.header("content-type").unwrap_or("");
         if content_type.starts_with("text/html") {
             assert!(
@@ -233,7 +233,7 @@ impl World {
     }
 
     /// Sends many requests to these endpoints and checks each answer, first for what holds of all of them.
-    fn mix(&self, server: &Server, endpoints: &[Endpoint], check: impl Fn(&Mixed, &Answer)) {
+    fn mix(&self, server: &mut Server, endpoints: &[Endpoint], check: impl Fn(&Mixed, &Answer)) {
         let seed = std::env::var("HALLPASS_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("a seed nobody chose"));
         let mut dice = Dice(seed | 1);
@@ -241,6 +241,10 @@ impl World {
         for number in 0..REQUESTS {
             if number % 20 == 0 {
                 server.sql(&self.restore); // or nothing would be right any more
+            }
+            if number % 200 == 199 {
+                expect_no_fault(server);
+                server.restart(); // and who has failed too often is heard again
             }
             let mixed = self.request(server, endpoints, &mut dice);
             let bytes = mixed.request.bytes();
@@ -266,8 +270,7 @@ impl World {
             }
         }
         assert!(granted.borrow().len() + 3 >= endpoints.len(), "seed {seed}: too little was right: {granted:?}");
-        let log = server.log();
-        assert!(!log.contains("panicked") && !log.contains("status=5"), "{log}");
+        expect_no_fault(server);
         server.get("/health").send().expect(200);
     }
 
@@ -525,6 +528,11 @@ impl Dice {
         }
         characters.into_iter().collect()
     }
+}
+
+fn expect_no_fault(server: &Server) {
+    let log = server.log();
+    assert!(!log.contains("panicked") && !log.contains("status=5"), "{log}");
 }
 
 /// What a header's value may hold.
