@@ -136,9 +136,9 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_typed_is_understood_or_told_in_one_line(
-            typed in proptest::collection::vec("serve|dev|user|add|help|--(db|title|exec|listen|help|version)?(=.{0,5})?|.{0,9}", 0..6),
+            typed in proptest::collection::vec("serve|dev|user|app|token|add|help|-|--(db|title|exec|listen|help|version)?(=.{0,5})?|.{0,9}", 0..6),
         ) {
-            if let Read::Misuse(message) = read(&typed) {
+            if let Read::Refused(Failure { message, .. }) = read(&typed, &|_| None) {
                 prop_assert!(!message.contains(['\n', '\r']), "{message:?}");
             }
         }

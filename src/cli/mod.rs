@@ -107,7 +107,8 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    tell(&format!("hallpass: {}", failure.message));
+    // It may repeat what was typed or stored, and stays one line.
+    tell(&format!("hallpass: {}", output::plain(&failure.message)));
     ExitCode::from(failure.code as u8)
 }
 

@@ -107,6 +107,8 @@ fn misuse_is_exit_code_2_and_changes_nothing() {
     }
     assert_eq!(commands.json(&["user", "show", "alice"]), before);
     commands.refused(&["user", "sessions", "alice", "--end", "0123456789ab"], NOT_FOUND);
+    let line = commands.refused(&["user", "show", "a\nb\u{1b}[2J"], NOT_FOUND);
+    assert!(line.contains("a\\nb\\u{1b}[2J"), "what was typed does not move the cursor: {line}");
 }
 
 #[test]
