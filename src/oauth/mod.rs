@@ -10,14 +10,17 @@ pub mod authorization_request;
 pub mod client;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+pub mod half_session;
 pub mod known_place;
 pub mod password;
 pub mod pkce;
 pub mod rate_limit;
+pub mod recovery_code;
 pub mod redirect_uri;
 pub mod registration;
 pub mod scope;
 pub mod secret;
 pub mod session;
 pub mod time;
+pub mod totp;
 pub mod user;

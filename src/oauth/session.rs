@@ -39,6 +39,13 @@ pub enum Purpose {
     SignOut,
     Authorization,
     RevokeAuthorization,
+    SecondFactor,
+    ChangePassword,
+    SetUpSecondFactor,
+    EndSecondFactor,
+    RecoveryCodes,
+    EndSession,
+    EndOtherSessions,
 }
 
 /// The token of a form: made of the browser's own cookie, the purpose, and what the form shows, so that nothing shown can
@@ -49,6 +56,13 @@ pub fn form_token(browser: &impl Secret, purpose: Purpose, shown: &[&str]) -> St
         Purpose::SignOut => b"sign out",
         Purpose::Authorization => b"authorization",
         Purpose::RevokeAuthorization => b"revoke authorization",
+        Purpose::SecondFactor => b"second factor",
+        Purpose::ChangePassword => b"change password",
+        Purpose::SetUpSecondFactor => b"set up second factor",
+        Purpose::EndSecondFactor => b"end second factor",
+        Purpose::RecoveryCodes => b"recovery codes",
+        Purpose::EndSession => b"end session",
+        Purpose::EndOtherSessions => b"end other sessions",
     };
     let parts: Vec<&[u8]> = std::iter::once(purpose).chain(shown.iter().map(|text| text.as_bytes())).collect();
     base64url(&mac(browser.reveal(), &parts))

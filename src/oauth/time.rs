@@ -33,6 +33,11 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}")
     }
 
+    /// `2026-11-21 10:00 UTC`: its hour, for people.
+    pub fn hour(self) -> String {
+        format!("{} {:02}:00 UTC", self.day(), self.0.rem_euclid(86_400) / 3600)
+    }
+
     /// Midnight of its day with milliseconds, as Mastodon tells when an account was made (C-ACC-02).
     pub fn midnight(self) -> String {
         format!("{}T00:00:00.000Z", self.day())
@@ -71,6 +76,12 @@ mod tests {
         ] {
             assert_eq!(Timestamp(seconds).rfc3339(), expected, "{seconds}");
         }
+    }
+
+    #[test]
+    fn an_hour_is_told_without_its_minutes() {
+        assert_eq!(Timestamp(1_479_945_600 + 3_599).hour(), "2016-11-24 00:00 UTC");
+        assert_eq!(Timestamp(1_479_945_600 + 86_399).hour(), "2016-11-24 23:00 UTC");
     }
 
     #[test]

@@ -20,10 +20,11 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// A foreign crate and the layers that may name it; the rest see what those make of it.
-const DOORS: [(&str, &[&str]); 26] = [
+const DOORS: [(&str, &[&str]); 28] = [
     ("argon2", &["oauth"]),
     ("sha2", &["oauth"]),
     ("hmac", &["oauth"]),
+    ("sha1", &["oauth"]),
     ("subtle", &["oauth"]),
     ("base64ct", &["oauth", "http"]),
     ("url", &["oauth"]),
@@ -32,6 +33,7 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("percent_encoding", &["http"]),
     ("http", &["http", "server"]),
     ("minijinja", &["pages"]),
+    ("qrcodegen", &["pages"]),
     ("rusqlite", &["store"]),
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
