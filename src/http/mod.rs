@@ -2,7 +2,7 @@
 //!
 //! `request` is what the edge hands over, `params` the one map of a request's parameters (C-PAR),
 //! `header` reads the few headers that carry meaning here, `response` is what goes back, `location`
-//! puts parameters into a URI.
+//! puts parameters into a URI, `user_agent` puts a browser into words.
 
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -12,6 +12,7 @@ mod multipart;
 pub mod params;
 pub mod request;
 pub mod response;
+pub mod user_agent;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub use params::{BadParameter, MalformedParams, Params};
