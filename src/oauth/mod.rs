@@ -12,6 +12,7 @@ pub mod client;
 pub mod fuzzing;
 pub mod half_session;
 pub mod known_place;
+pub mod new_password;
 pub mod password;
 pub mod pkce;
 pub mod rate_limit;
