@@ -65,6 +65,12 @@ impl Read<'_> {
         self.user_where("u.id = ?1", id)
     }
 
+    /// Its e-mail address; empty if there is no such account.
+    pub fn email_of(&self, user: i64) -> Result<String, Fault> {
+        let mut statement = self.connection.prepare_cached("SELECT email FROM users WHERE id = ?1")?;
+        Ok(optional(statement.query_row([user], |row| row.get(0)))?.unwrap_or_default())
+    }
+
     /// Who is meant: the address first, then the handle (H-27). Disabled accounts too: the password decides who is told.
     pub fn user_by_login(&self, login: &Login) -> Result<Option<User>, Fault> {
         if let Some(user) = self.user_where("u.email = ?1", &login.email)? {
