@@ -1,10 +1,14 @@
 //! What a person sees. The only place that knows templates: a struct per page, and the words for scopes.
 
+mod account;
+
 use std::collections::HashMap;
 
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
+
+pub use account::*;
 
 use crate::oauth::scope::ScopeSet;
 
@@ -169,7 +173,7 @@ impl Pages {
     /// `title` is what the server calls itself; `dev` puts a line on every page that says so.
     pub fn new(title: &str, dev: bool) -> Pages {
         let mut environment = Environment::new();
-        for (name, source) in TEMPLATES {
+        for (name, source) in TEMPLATES.into_iter().chain(account::TEMPLATES) {
             environment.add_template(name, source).expect("every template parses, as a test shows");
         }
         environment.add_global("server", title.to_owned());

@@ -1,7 +1,8 @@
 //! What is answered: one file per endpoint, the route table here, every refusal in `error`.
 //!
 //! Shared steps: `client_authentication` (who is the client), `bearer` (what may this token do), `session` (who is in
-//! the browser), `resource_owner` (is this their password), `throttle` (how often may they try). An endpoint reads as its RFC section, in the section's
+//! the browser), `resource_owner` (is this their password), `second_factor` (is this their second one), `throttle` (how often
+//! may they try). An endpoint reads as its RFC section, in the section's
 //! order, with `?` at each step; what it returns becomes bytes in `error` and in the `From`s of its answers alone.
 
 mod accounts;
@@ -24,20 +25,26 @@ mod resource_owner;
 mod return_to;
 mod revocation;
 mod same_site;
+mod second_factor;
+mod second_step;
 mod session;
+mod session_start;
 mod sign_in;
 mod throttle;
 mod token;
+mod try_again;
 mod userinfo;
 
 pub use bearer::owner_with;
 pub use error::refuse;
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, Origin};
 use crate::http::{Method, Params, Request, Response, StatusCode};
+use crate::oauth::half_session::HalfSessionKey;
+use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
 use crate::store::{Access, Store, TokenOnFile};
@@ -51,6 +58,8 @@ pub struct AuthorizationServer {
     store: Store,
     lanes: HashingLanes,
     throttle: Arc<Throttle>,
+    /// Drawn at its first use, and gone with the process.
+    half_session_key: OnceLock<HalfSessionKey>,
     /// Routes besides the ones of every server: `dev`'s.
     more: Routes,
 }
@@ -60,7 +69,7 @@ impl AuthorizationServer {
     pub fn new(config: Config, store: Store, hashing_lanes: usize, more: Routes) -> AuthorizationServer {
         let pages = Pages::new(&config.title, config.dev);
         let (lanes, throttle) = (HashingLanes::new(hashing_lanes), Arc::new(Throttle::new()));
-        AuthorizationServer { config, pages, store, lanes, throttle, more }
+        AuthorizationServer { config, pages, store, lanes, throttle, half_session_key: OnceLock::new(), more }
     }
 
     /// Answers a request, at this moment, with this randomness.
@@ -94,9 +103,9 @@ impl AuthorizationServer {
         random: &dyn Fn() -> [u8; 32],
         origin: Origin,
     ) -> Response {
-        let Self { config, pages, lanes, throttle, more, .. } = self;
+        let Self { config, pages, lanes, throttle, half_session_key, more, .. } = self;
         let token = Cell::default();
-        respond(&Context { config, pages, store, lanes, throttle, now, random, origin, token }, request, *more)
+        respond(&Context { config, pages, store, lanes, throttle, half_session_key, now, random, origin, token }, request, *more)
     }
 }
 
@@ -107,6 +116,7 @@ pub struct Context<'s> {
     pub store: Access<'s>,
     pub lanes: &'s HashingLanes,
     pub throttle: &'s Arc<Throttle>,
+    half_session_key: &'s OnceLock<HalfSessionKey>,
     pub now: Timestamp,
     /// 32 bytes nobody can foresee, new at each call: called once per secret.
     pub random: &'s dyn Fn() -> [u8; 32],
@@ -114,6 +124,13 @@ pub struct Context<'s> {
     pub origin: Origin,
     /// The request's own live token, once it was looked up to be counted: nobody reads it twice.
     token: Cell<Option<TokenOnFile>>,
+}
+
+impl Context<'_> {
+    /// What proves a half-signed-in browser to this process (H-29).
+    fn half_session_key(&self) -> &HalfSessionKey {
+        self.half_session_key.get_or_init(|| HalfSessionKey::from_random((self.random)()))
+    }
 }
 
 /// What an endpoint is: it always answers.
@@ -136,6 +153,7 @@ fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
     Some(match path {
         "/" => &[(Get, home::get)],
         "/auth/sign_in" => &[(Get, sign_in::get), (Post, sign_in::post)],
+        "/auth/second_factor" => &[(Get, second_step::get), (Post, second_step::post)],
         "/auth/sign_out" => &[(Post, sign_in::sign_out), (Delete, sign_in::sign_out)],
         "/oauth/authorize" => &[(Get, authorization::get), (Post, authorization::post), (Delete, authorization::delete)],
         "/oauth/authorize/native" => &[(Get, authorization::native)],

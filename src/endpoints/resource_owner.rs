@@ -6,6 +6,7 @@ use std::fmt;
 use super::Context;
 use super::known_places::Places;
 use super::throttle::PasswordTry;
+use super::try_again::TryAgain;
 use crate::http::Request;
 use crate::oauth::password::{Password, PasswordHash};
 use crate::oauth::rate_limit::Throttled;
@@ -47,14 +48,50 @@ pub enum OwnerRefusal {
     Throttled(Throttled),
 }
 
-/// Whether this is an account's password. The password is looked at first, so that only who knows it makes a difference; but not
-/// at all if too many failed before, which is asked first, for then it costs no hash.
+/// What a right password proves.
+pub enum PasswordProof {
+    /// Who it is.
+    Owner(ProvedOwner),
+    /// The same as soon as the account's second factor is shown too.
+    NeedsSecondFactor(ProvedOwner),
+}
+
+/// Whether this is an account's password, and it alone lets somebody in: for who cannot be asked for more (H-14).
 pub fn authenticate(
     ctx: &Context,
     request: &Request,
     login: Option<&str>,
     password: Option<&str>,
 ) -> Result<Result<ProvedOwner, OwnerRefusal>, Fault> {
+    // What the wire does not tell apart must not be told by the count either.
+    let may_enter = |user: &User| !user.is_disabled && !user.has_second_factor;
+    Ok(match prove(ctx, request, login, password, may_enter)? {
+        Ok(PasswordProof::Owner(owner)) => Ok(owner),
+        Ok(PasswordProof::NeedsSecondFactor(_)) => Err(OwnerRefusal::SecondFactor),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// The same where the next step can be asked for: at the sign-in page.
+pub fn prove_password(
+    ctx: &Context,
+    request: &Request,
+    login: Option<&str>,
+    password: Option<&str>,
+) -> Result<Result<PasswordProof, OwnerRefusal>, Fault> {
+    prove(ctx, request, login, password, |user| !user.is_disabled)
+}
+
+/// Whether this is an account's password. The password is looked at first, so that only who knows it makes a difference; but not
+/// at all if too many failed before, which is asked first, for then it costs no hash. It counts as failed unless it lets
+/// somebody on.
+fn prove(
+    ctx: &Context,
+    request: &Request,
+    login: Option<&str>,
+    password: Option<&str>,
+    may_enter: impl Fn(&User) -> bool,
+) -> Result<Result<PasswordProof, OwnerRefusal>, Fault> {
     let (Some(login), Some(password)) = (login, password) else { return Ok(Err(OwnerRefusal::Blank)) };
     let password = Password::presented(password);
     let login = Login::read(login, ctx.origin.host());
@@ -64,7 +101,7 @@ pub fn authenticate(
         Ok((user, Places::of(ctx, request).known(rows, row, ctx.now)?))
     })?;
     let attempt = PasswordTry::of(ctx, request, &login.name(), known);
-    let (is_theirs, better_hash) = match look_at(ctx, password, user.as_ref(), attempt)? {
+    let (is_theirs, better_hash) = match look_at(ctx, password, user.as_ref(), attempt, user.as_ref().is_some_and(may_enter))? {
         Ok(looked_at) => looked_at,
         Err(throttled) => return Ok(Err(OwnerRefusal::Throttled(throttled))),
     };
@@ -72,8 +109,8 @@ pub fn authenticate(
         None => Err(OwnerRefusal::Unknown),
         Some(_) if !is_theirs => Err(OwnerRefusal::WrongPassword),
         Some(user) if user.is_disabled => Err(OwnerRefusal::Disabled),
-        Some(user) if user.has_second_factor => Err(OwnerRefusal::SecondFactor),
-        Some(user) => Ok(ProvedOwner { user, better_hash }),
+        Some(user) if user.has_second_factor => Ok(PasswordProof::NeedsSecondFactor(ProvedOwner { user, better_hash })),
+        Some(user) => Ok(PasswordProof::Owner(ProvedOwner { user, better_hash })),
     })
 }
 
@@ -83,13 +120,12 @@ fn look_at(
     password: Password,
     user: Option<&User>,
     attempt: PasswordTry,
+    may_enter: bool,
 ) -> Result<Result<(bool, Option<PasswordHash>), Throttled>, Fault> {
     if let Err(throttled) = ctx.throttle.admit_password(&attempt, ctx.now) {
         return Ok(Err(throttled));
     }
     let stored = user.map(|user| user.password_hash.clone());
-    // What the wire does not tell apart must not be told by the count either.
-    let may_enter = user.is_some_and(|user| !user.is_disabled && !user.has_second_factor);
     let (throttle, now, random) = (ctx.throttle.clone(), ctx.now, (ctx.random)());
     ctx.lanes.run(move || {
         // Asked again: of those that were sent together, some may have failed while this one waited for its lane.
@@ -110,6 +146,34 @@ fn look_at(
         }
         Ok((is_theirs, better_hash))
     })
+}
+
+/// Whether this is the password of who is signed in already: asked for again before anything is changed that guards the account,
+/// and no better place to guess than the sign-in page (H-24).
+pub fn prove_own_password(
+    ctx: &Context,
+    request: &Request,
+    user: &User,
+    password: Option<&str>,
+) -> Result<Result<(), OwnerRefusal>, Fault> {
+    let Some(password) = password.map(Password::presented) else { return Ok(Err(OwnerRefusal::Blank)) };
+    let known = ctx.store.read(|rows| Places::of(ctx, request).known(rows, user.id, ctx.now))?;
+    let attempt = PasswordTry::of(ctx, request, &user.username.to_lowercase(), known);
+    Ok(match look_at(ctx, password, Some(user), attempt, true)? {
+        Ok((true, _)) => Ok(()),
+        Ok((false, _)) => Err(OwnerRefusal::WrongPassword),
+        Err(throttled) => Err(OwnerRefusal::Throttled(throttled)),
+    })
+}
+
+impl OwnerRefusal {
+    /// For who is offered the form again: one message, whatever it was.
+    pub fn try_again(self, notice: &str) -> TryAgain {
+        match self {
+            OwnerRefusal::Throttled(throttled) => TryAgain::later("passwords", &throttled, self.to_string()),
+            _ => TryAgain::told(notice, self.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for OwnerRefusal {

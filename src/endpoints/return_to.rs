@@ -6,7 +6,16 @@ use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRequest;
 
 /// The pages somebody may be sent back to.
-const OWN_PAGES: [&str; 4] = ["/", "/oauth/authorize", "/oauth/authorize/native", "/oauth/authorized_applications"];
+const OWN_PAGES: [&str; 8] = [
+    "/",
+    "/account",
+    "/account/password",
+    "/account/recovery_codes",
+    "/account/second_factor",
+    "/oauth/authorize",
+    "/oauth/authorize/native",
+    "/oauth/authorized_applications",
+];
 
 /// Where to go after sign-in or sign-out: one of our own pages, with its query (C-SEC-07).
 pub struct ReturnTo(String);
@@ -25,6 +34,11 @@ impl ReturnTo {
         ReturnTo(format!("/oauth/authorize?{}", form_encode(&set)))
     }
 
+    /// One's own account.
+    pub fn account() -> ReturnTo {
+        ReturnTo("/account".to_owned())
+    }
+
     fn home() -> ReturnTo {
         ReturnTo("/".to_owned())
     }
@@ -36,7 +50,7 @@ impl ReturnTo {
         (is_plain && OWN_PAGES.contains(&path)).then(|| ReturnTo(text.to_owned()))
     }
 
-    /// What the sign-in page was opened with: an authorization request's own query as it was, or `return_to`.
+    /// What the sign-in page, or a later one on that way, was opened with: an authorization request's own query as it was, or `return_to`.
     pub fn of_sign_in(request: &Request, params: &Params) -> ReturnTo {
         match (&request.query, params.text("client_id")) {
             (Some(query), Some(_)) => ReturnTo::parse(&format!("/oauth/authorize?{query}")),
@@ -50,12 +64,12 @@ impl ReturnTo {
         params.text("return_to").and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::home)
     }
 
-    /// The sign-in page that leads back here. An authorization request goes as its own query: it never gets longer.
-    fn sign_in_page(&self) -> String {
+    /// The page at this path, leading back here. An authorization request goes as its own query: it never gets longer.
+    pub fn from(&self, path: &str) -> String {
         match self.0.strip_prefix("/oauth/authorize?") {
-            Some(query) if self.is_authorization() => format!("/auth/sign_in?{query}"),
-            _ if self.0 == "/" => "/auth/sign_in".to_owned(),
-            _ => format!("/auth/sign_in?{}", form_encode(&[("return_to", &self.0)])),
+            Some(query) if self.is_authorization() => format!("{path}?{query}"),
+            _ if self.0 == "/" => path.to_owned(),
+            _ => format!("{path}?{}", form_encode(&[("return_to", &self.0)])),
         }
     }
 
@@ -77,7 +91,7 @@ impl ReturnTo {
 
 /// Sends the browser to sign in and then back: 302 after a GET, 303 after a POST (H-15).
 pub fn to_sign_in(status: StatusCode, return_to: &ReturnTo) -> Response {
-    Response::redirect(status, &return_to.sign_in_page())
+    Response::redirect(status, &return_to.from("/auth/sign_in"))
 }
 
 #[cfg(test)]
@@ -93,6 +107,11 @@ mod tests {
             ("/oauth/authorize?client_id=x", true),
             ("/oauth/authorize/native?code=x", true),
             ("/oauth/authorized_applications", true),
+            ("/account", true),
+            ("/account/second_factor", true),
+            ("/account/second_factor/end", false),
+            ("/account/sessions/end", false),
+            ("/account/../x", false),
             ("//evil.example", false),
             ("/\\evil.example", false),
             ("https://evil.example/", false),
@@ -114,7 +133,7 @@ mod tests {
             ("/oauth/authorize?x=1", "/auth/sign_in?return_to=%2Foauth%2Fauthorize%3Fx%3D1"),
             ("/oauth/authorize/native?code=c", "/auth/sign_in?return_to=%2Foauth%2Fauthorize%2Fnative%3Fcode%3Dc"),
         ] {
-            assert_eq!(ReturnTo::parse(path).unwrap().sign_in_page(), expected, "{path}");
+            assert_eq!(ReturnTo::parse(path).unwrap().from("/auth/sign_in"), expected, "{path}");
         }
     }
 

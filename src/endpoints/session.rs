@@ -1,8 +1,10 @@
-//! Who is in the browser: the session's cookie, and the cookie before there is a session.
+//! Who is in the browser: the session's cookie, the cookie before there is a session, and the one between the two steps of
+//! signing in.
 
 use super::Context;
 use crate::http::header::{Keep, cookie, set_cookie};
 use crate::http::{Request, Response};
+use crate::oauth::half_session::{HALF_SESSION_SECONDS, HalfSession};
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::session::{ABSOLUTE_SECONDS, PreSession, SessionId};
 use crate::oauth::time::Timestamp;
@@ -12,6 +14,7 @@ use crate::store::{Fault, Write, is_use_worth_noting};
 // Cookies know no ports: on a developer's machine other programs on localhost see them too, and may have one called `session`.
 const SESSION: &str = "hallpass_session";
 const PRE_SESSION: &str = "hallpass_pre_session";
+const HALF_SESSION: &str = "hallpass_half_session";
 
 /// A person whose browser has a live session.
 pub struct SignedIn {
@@ -38,6 +41,24 @@ impl ProvedSession {
         let is_live = tx.session(&self.session)?.is_some_and(|session| session.user == self.user.id && session.is_live(now));
         Ok(is_live && tx.still_user(&self.user)?.is_some())
     }
+}
+
+/// A person who has shown their password and not yet their second factor.
+pub struct HalfSignedIn {
+    pub half: HalfSession,
+    pub user: User,
+}
+
+/// The person whose password this browser has shown within the last minutes, while it is still the password.
+pub fn half_signed_in(ctx: &Context, request: &Request) -> Result<Option<HalfSignedIn>, Fault> {
+    let Some(half) = cookie(&request.headers, &cookie_name(ctx, HALF_SESSION)).map(HalfSession::presented) else {
+        return Ok(None);
+    };
+    let Some((user, _)) = half.claim() else { return Ok(None) };
+    let user = ctx.store.read(|rows| rows.user(user))?;
+    let user =
+        user.filter(|user| !user.is_disabled && user.has_second_factor && half.is_of(ctx.half_session_key(), user, ctx.now));
+    Ok(user.map(|user| HalfSignedIn { half, user }))
 }
 
 /// The person of this request. The use of the session is noted to the hour, and nobody waits for that.
@@ -80,6 +101,18 @@ pub fn with_session(ctx: &Context, response: Response, session: &SessionId) -> R
 pub fn with_pre_session(ctx: &Context, response: Response, pre_session: &PreSession) -> Response {
     let cookie = our_cookie(ctx, PRE_SESSION, pre_session.reveal(), Keep::ForThisBrowserSession);
     response.with_another("set-cookie", &cookie)
+}
+
+/// The answer, and the browser with this person's first step behind it.
+pub fn with_half_session(ctx: &Context, response: Response, user: &User) -> Response {
+    let half = HalfSession::new(ctx.half_session_key(), user, ctx.now);
+    let seconds = u32::try_from(HALF_SESSION_SECONDS).unwrap_or(0);
+    response.with_another("set-cookie", &our_cookie(ctx, HALF_SESSION, half.reveal(), Keep::Seconds(seconds)))
+}
+
+/// The answer, and the browser no longer between the two steps.
+pub fn without_half_session(ctx: &Context, response: Response) -> Response {
+    response.with_another("set-cookie", &our_cookie(ctx, HALF_SESSION, "", Keep::Discard))
 }
 
 /// The answer, and the browser signed out.

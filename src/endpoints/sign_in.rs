@@ -5,15 +5,16 @@
 use super::Context;
 use super::authorization::verify;
 use super::error::PageError;
-use super::known_places::{Places, device_cookie, with_device};
 use super::page::page_leading_to_client;
-use super::resource_owner::{OwnerRefusal, authenticate};
+use super::resource_owner::{PasswordProof, prove_password};
 use super::return_to::ReturnTo;
-use super::session::{pre_session_cookie, session_cookie, signed_in, with_pre_session, with_session, without_session};
+use super::second_step;
+use super::session::{pre_session_cookie, session_cookie, signed_in, with_pre_session, without_session};
+use super::session_start::SessionStart;
+use super::try_again::TryAgain;
 use crate::http::{Request, Response, StatusCode};
-use crate::oauth::known_place::DeviceId;
 use crate::oauth::secret::Secret;
-use crate::oauth::session::{PreSession, Purpose, SessionId, form_token, is_form_token};
+use crate::oauth::session::{PreSession, Purpose, form_token, is_form_token};
 use crate::pages;
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
@@ -30,7 +31,7 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
 
 /// The sign-in form. A browser without a cookie gets one; one that has keeps it, so that a second tab does not end the first.
 /// If an authorization request waits behind it, that one is checked first: nobody signs in to be refused (H-07).
-fn form(
+pub fn form(
     ctx: &Context,
     request: &Request,
     status: StatusCode,
@@ -38,25 +39,39 @@ fn form(
     username: &str,
     notice: Option<&str>,
 ) -> Result<Response, PageError> {
-    let behind = return_to.authorization_parameters();
-    let behind = behind.as_ref().map(|params| verify(ctx, params)).transpose()?;
-    if let Some(refusal) = behind.as_ref().and_then(|verified| verified.terms.as_ref().err()) {
-        return Err(refusal.clone().into());
-    }
-    let scheme = behind.as_ref().and_then(|verified| verified.redirection.uri().scheme());
+    let behind = WaitingApp::behind(ctx, return_to)?;
     let (pre_session, is_new) = match pre_session_cookie(ctx, request) {
         Some(pre_session) => (pre_session, false),
         None => (PreSession::from_random((ctx.random)()), true),
     };
     let page = pages::SignIn {
-        app: behind.as_ref().map(|verified| verified.client.name.as_str()),
+        app: behind.as_ref().map(|app| app.name.as_str()),
         username,
         notice,
         return_to: return_to.as_str(),
         authenticity_token: form_token(&pre_session, Purpose::SignIn, &[return_to.as_str()]),
     };
-    let response = page_leading_to_client(status, ctx.pages.render(&page), scheme.as_deref());
+    let scheme = behind.as_ref().and_then(|app| app.scheme.as_deref());
+    let response = page_leading_to_client(status, ctx.pages.render(&page), scheme);
     Ok(if is_new { with_pre_session(ctx, response, &pre_session) } else { response })
+}
+
+/// The app whose authorization request waits behind a page of signing in.
+pub struct WaitingApp {
+    pub name: String,
+    /// Of the redirection URI, for the page's policy.
+    pub scheme: Option<String>,
+}
+
+impl WaitingApp {
+    /// The one that leads back here, if it asks for something it can have (H-07).
+    pub fn behind(ctx: &Context, return_to: &ReturnTo) -> Result<Option<WaitingApp>, PageError> {
+        let Some(params) = return_to.authorization_parameters() else { return Ok(None) };
+        let verified = verify(ctx, &params)?;
+        verified.terms?;
+        let scheme = verified.redirection.uri().scheme().map(|scheme| scheme.to_string());
+        Ok(Some(WaitingApp { name: verified.client.name, scheme }))
+    }
 }
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -71,60 +86,35 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let is_shown_here = pre_session_cookie(ctx, request)
         .is_some_and(|browser| is_form_token(token, &browser, Purpose::SignIn, &[return_to.as_str()]));
     // What was typed as a name is kept and the form offered again.
-    let again = |notice: &str, reason: String| {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        let page = form(ctx, request, status, &return_to, login.unwrap_or(""), Some(notice));
-        page.map(|page| page.because(reason))
+    let again = |why: TryAgain| {
+        let page = form(ctx, request, why.status(), &return_to, login.unwrap_or(""), Some(&why.notice));
+        page.map(|page| why.with(page))
     };
     if !is_shown_here {
-        return again("This page was open for too long. Please sign in again.", PageError::FormToken.to_string());
+        let notice = "This page was open for too long. Please sign in again.";
+        return again(TryAgain::told(notice, PageError::FormToken.to_string()));
     }
-    let owner = match authenticate(ctx, request, login, params.verbatim("user[password]"))? {
-        Ok(owner) => owner,
-        Err(refusal @ OwnerRefusal::Throttled(throttled)) => {
-            let notice = format!("Too many passwords were wrong. Please try again in {}.", in_words(throttled.retry_after));
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            let page = form(ctx, request, status, &return_to, login.unwrap_or(""), Some(&notice))?;
-            return Ok(page.with("retry-after", &throttled.retry_after.to_string()).because(refusal.to_string()));
-        }
+    let owner = match prove_password(ctx, request, login, params.verbatim("user[password]"))? {
+        Ok(PasswordProof::Owner(owner)) => owner,
+        Ok(PasswordProof::NeedsSecondFactor(owner)) => return second_step::lead_to(ctx, owner, &return_to),
         // One message, whatever it was.
         Err(refusal) => {
-            return again("That did not work. Check the name and the password, and try again.", refusal.to_string());
+            return again(refusal.try_again("That did not work. Check the name and the password, and try again."));
         }
     };
 
-    // A new id at every sign-in; the one the browser came with ends (C-SEC-02).
-    let session = SessionId::from_random((ctx.random)());
-    let before = session_cookie(ctx, request).map(|session| session.hashed());
-    let (hash, now) = (session.hashed(), ctx.now);
-    // The browser is known from now on, by a cookie that opens nothing (H-24).
-    let device = device_cookie(ctx, request).unwrap_or_else(|| DeviceId::from_random((ctx.random)()));
-    let places = Places::of(ctx, request).with_browser(&device);
+    let start = SessionStart::draw(ctx, request);
+    let (rows, now) = (start.rows(ctx, request), ctx.now);
     let kept = ctx.store.write(move |tx| {
         if let Err(refusal) = owner.still(tx)? {
             return Ok(Err(refusal));
         }
-        if let Some(before) = &before {
-            tx.end_session(before)?;
-        }
-        tx.add_session(&hash, owner.user.id, now)?;
-        places.note(tx, owner.user.id, now)?;
+        rows.begin(tx, owner.user.id, now)?;
         Ok(Ok(()))
     })?;
     match kept {
-        Ok(()) => {
-            let response = with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()), &session);
-            Ok(with_device(ctx, response, &device))
-        }
-        Err(refusal) => again("Your account was just changed. Please sign in again.", refusal.to_string()),
-    }
-}
-
-/// A time to wait, for a person.
-fn in_words(seconds: i64) -> String {
-    match (seconds + 59) / 60 {
-        ..=1 => "a minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
+        Ok(()) => Ok(start.with_cookies(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()))),
+        Err(refusal) => again(refusal.try_again("Your account was just changed. Please sign in again.")),
     }
 }
 

@@ -34,6 +34,7 @@ struct Counted {
     failed_secrets: Counters,
     failed_passwords_by_address: Counters,
     failed_passwords_by_name: Counters,
+    failed_second_factors: Counters,
 }
 
 impl Throttle {
@@ -49,6 +50,7 @@ impl Throttle {
             failed_secrets: limit(25, FIVE_MINUTES),
             failed_passwords_by_address: limit(25, FIVE_MINUTES),
             failed_passwords_by_name: limit(25, 3600),
+            failed_second_factors: limit(10, 3600),
         };
         Throttle { counted: Mutex::new(counted), is_told: AtomicBool::new(false) }
     }
@@ -219,6 +221,25 @@ impl Throttle {
         if let Some(address) = attempt.address {
             let _ = counted.failed_passwords_by_address.count(address, now);
         }
+    }
+}
+
+impl PasswordTry {
+    /// The same of a second factor, which only who knows the password can try: it counts for the account.
+    pub fn of_second_factor(ctx: &Context, request: &Request, user: i64, known: Option<KnownPlace>) -> PasswordTry {
+        PasswordTry::of(ctx, request, &user.to_string(), known)
+    }
+}
+
+impl Throttle {
+    /// Whether a second factor may be looked at. No address has a limit here: behind the password there is one account.
+    pub fn admit_second_factor(&self, attempt: &PasswordTry, now: Timestamp) -> Result<(), Throttled> {
+        self.counted().failed_second_factors.check(attempt.name, now)
+    }
+
+    /// A second factor was wrong. Its limit is narrow: of a million codes three are right at any moment.
+    pub fn count_failed_second_factor(&self, attempt: &PasswordTry, now: Timestamp) {
+        let _ = self.counted().failed_second_factors.count(attempt.name, now); // past the limit it was refused before
     }
 }
 
