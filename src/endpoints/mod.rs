@@ -2,9 +2,10 @@
 //!
 //! Shared steps: `client_authentication` (who is the client), `bearer` (what may this token do), `session` (who is in
 //! the browser), `resource_owner` (is this their password), `second_factor` (is this their second one), `throttle` (how often
-//! may they try). An endpoint reads as its RFC section, in the section's
-//! order, with `?` at each step; what it returns becomes bytes in `error` and in the `From`s of its answers alone.
+//! may they try). An endpoint reads as its RFC section, in the section's order, with `?` at each step; what it returns becomes
+//! bytes in `error` and in the `From`s of its answers alone.
 
+mod account;
 mod accounts;
 mod apps;
 mod assets;
@@ -155,6 +156,12 @@ fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
         "/auth/sign_in" => &[(Get, sign_in::get), (Post, sign_in::post)],
         "/auth/second_factor" => &[(Get, second_step::get), (Post, second_step::post)],
         "/auth/sign_out" => &[(Post, sign_in::sign_out), (Delete, sign_in::sign_out)],
+        "/account" => &[(Get, account::get)],
+        "/account/password" => &[(Get, account::password::get), (Post, account::password::post)],
+        "/account/second_factor" => &[(Get, account::second_factor::get), (Post, account::second_factor::post)],
+        "/account/second_factor/end" => &[(Post, account::second_factor::end)],
+        "/account/recovery_codes" => &[(Get, account::recovery_codes::get), (Post, account::recovery_codes::post)],
+        "/account/sessions/end" => &[(Post, account::sessions::end)],
         "/oauth/authorize" => &[(Get, authorization::get), (Post, authorization::post), (Delete, authorization::delete)],
         "/oauth/authorize/native" => &[(Get, authorization::native)],
         "/oauth/token" => &[(Post, token::post)],

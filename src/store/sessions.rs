@@ -34,13 +34,19 @@ impl Read<'_> {
         )?)
     }
 
-    /// This person's live sessions, the last used first, so many at most.
-    pub fn sessions_of(&self, user: i64, most: usize, now: Timestamp) -> Result<Vec<SessionOnFile>, Fault> {
+    /// This person's live sessions, this one first and then the last used, so many at most.
+    pub fn sessions_of(
+        &self,
+        user: i64,
+        first: &Hashed<SessionId>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<SessionOnFile>, Fault> {
         let sql = "SELECT hash, created_at, last_used_at, browser, address FROM sessions
                    WHERE user = ?1 AND last_used_at > ?2 AND created_at > ?3
-                   ORDER BY last_used_at DESC, created_at DESC, hash LIMIT ?4";
+                   ORDER BY hash = ?4 DESC, last_used_at DESC, created_at DESC, hash LIMIT ?5";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let live = rusqlite::params![user, now.plus(-IDLE_SECONDS), now.plus(-ABSOLUTE_SECONDS), most as i64];
+        let live = rusqlite::params![user, now.plus(-IDLE_SECONDS), now.plus(-ABSOLUTE_SECONDS), first, most as i64];
         let sessions = statement.query_map(live, |row| {
             Ok(SessionOnFile {
                 hash: row.get(0)?,
@@ -70,13 +76,6 @@ impl Write<'_> {
 
     pub fn end_session(&self, hash: &Hashed<SessionId>) -> Result<(), Fault> {
         self.connection.prepare_cached("DELETE FROM sessions WHERE hash = ?1")?.execute([hash])?;
-        Ok(())
-    }
-
-    /// Ends a session if it is this person's.
-    pub fn end_session_of(&self, user: i64, hash: &Hashed<SessionId>) -> Result<(), Fault> {
-        let sql = "DELETE FROM sessions WHERE hash = ?2 AND user = ?1";
-        self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, hash])?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Behaviour, black box: the real binary over a socket, a test's name is the sentence it proves.
 
+mod account;
 mod accounts;
 mod app_commands;
 mod apps;
@@ -39,6 +40,7 @@ mod real_clients;
 mod redirect_uris;
 mod revocation;
 mod scopes;
+mod second_factor;
 mod security;
 mod sign_in;
 mod storage;

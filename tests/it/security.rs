@@ -62,6 +62,9 @@ fn every_page(server: &Server) -> Vec<(&'static str, Answer)> {
         ("request refused with 400", alice.get("/oauth/authorize?client_id=").expect(400)),
         ("request refused with 401", alice.get("/oauth/authorize?client_id=nobody").expect(401)),
         ("authorized applications", alice.get("/oauth/authorized_applications").expect(200)),
+        ("account", alice.get("/account").expect(200)),
+        ("new password", alice.get("/account/password").expect(200)),
+        ("new second factor", alice.get("/account/second_factor").expect(200)),
         ("no such page", alice.get("/nowhere").expect(404)),
         ("wrong method", alice.send(alice.request("PUT", "/oauth/authorize")).expect(405)),
     ]

@@ -67,7 +67,7 @@ fn approval(browser: &mut Browser, app: &App) -> Request {
 /// it has come that far cannot be seen from outside, so the lock is held from before the request is sent and for 400 ms
 /// after, many times what a proof takes. On a machine slower than that the proof itself meets the change and the answer
 /// is the same: these tests then prove less, but do not fail.
-fn answer_across(server: &Server, request: &Request, change: &str) -> Answer {
+pub fn answer_across(server: &Server, request: &Request, change: &str) -> Answer {
     let lock = server.database();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     thread::scope(|scope| {

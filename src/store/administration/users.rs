@@ -152,12 +152,4 @@ impl Write<'_> {
     pub fn end_sessions(&self, user: i64) -> Result<usize, Fault> {
         Ok(self.connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user])?)
     }
-
-    /// Takes the second factor away, with what stands in for it.
-    pub fn remove_second_factor(&self, user: i64) -> Result<(), Fault> {
-        let sql = "UPDATE users SET totp_secret = NULL, totp_last_step = NULL WHERE id = ?1";
-        self.connection.prepare_cached(sql)?.execute([user])?;
-        self.connection.prepare_cached("DELETE FROM recovery_codes WHERE user = ?1")?.execute([user])?;
-        Ok(())
-    }
 }

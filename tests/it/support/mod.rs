@@ -3,12 +3,14 @@
 
 #![allow(dead_code, unused_imports)] // a test file uses what it needs
 
+pub mod authenticator;
 pub mod browser;
 pub mod client;
 pub mod commands;
 pub mod limits;
 pub mod server;
 
+pub use authenticator::Authenticator;
 pub use browser::{Browser, Form};
 pub use client::{Answer, Request};
 pub use commands::{Commands, Outcome};

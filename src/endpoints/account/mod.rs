@@ -1,0 +1,61 @@
+//! `/account`: what a person can see of their account and change in it: the password, the second factor, the browsers in which
+//! they are signed in. Nothing of it is for anybody else, apps included: no token opens these pages (C-AUT-04).
+
+pub mod password;
+pub mod recovery_codes;
+pub mod second_factor;
+pub mod sessions;
+
+use super::Context;
+use super::error::PageError;
+use super::page::page;
+use super::return_to::{ReturnTo, to_sign_in};
+use super::session::signed_in;
+use crate::http::{Request, Response, StatusCode};
+use crate::oauth::secret::Secret;
+use crate::oauth::session::{Purpose, form_token};
+use crate::pages;
+
+const ACCOUNT: &str = "/account";
+/// So many sessions fit on a page; who has more can end all others.
+const SESSIONS_SHOWN: usize = 20;
+
+pub fn get(ctx: &Context, request: &Request) -> Response {
+    show(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
+}
+
+fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
+    let Some(person) = signed_in(ctx, request)? else {
+        return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request)));
+    };
+    let (user, here) = (&person.user, person.session.hashed());
+    let (email, recovery_codes, sessions) = ctx.store.read(|rows| {
+        let sessions = rows.sessions_of(user.id, &here, SESSIONS_SHOWN, ctx.now)?;
+        Ok((rows.email_of(user.id)?, rows.count_recovery_codes(user.id)?, sessions))
+    })?;
+    let sessions = sessions.into_iter().map(|session| {
+        let name = session.hash.name().to_string();
+        pages::SignedInBrowser {
+            is_this: session.hash == here,
+            authenticity_token: form_token(&person.session, Purpose::EndSession, &[&name]),
+            name,
+            browser: session.browser,
+            address: session.address,
+            since: session.created_at.day(),
+            last_used: session.last_used_at.hour(),
+        }
+    });
+    let account = pages::Account {
+        username: &user.username,
+        email: &email,
+        recovery_codes: user.has_second_factor.then_some(recovery_codes),
+        sessions: sessions.collect(),
+        end_others_token: form_token(&person.session, Purpose::EndOtherSessions, &[]),
+    };
+    Ok(page(StatusCode::OK, ctx.pages.render(&account)))
+}
+
+/// After a click that came without a session, or whose session ended meanwhile.
+fn signed_out() -> Response {
+    to_sign_in(StatusCode::SEE_OTHER, &ReturnTo::account())
+}

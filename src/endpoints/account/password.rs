@@ -1,0 +1,93 @@
+//! `/account/password`: a new password, for who knows the old one. Whatever the old one opened elsewhere ends in the same
+//! transaction: sessions, codes and tokens (H-26).
+
+use super::{ACCOUNT, signed_out};
+use crate::endpoints::Context;
+use crate::endpoints::error::PageError;
+use crate::endpoints::page::page;
+use crate::endpoints::resource_owner::prove_own_password;
+use crate::endpoints::return_to::{ReturnTo, to_sign_in};
+use crate::endpoints::session::{SignedIn, signed_in, with_session};
+use crate::endpoints::try_again::TryAgain;
+use crate::http::{Params, Request, Response, StatusCode};
+use crate::oauth::new_password::{Weakness, weakness};
+use crate::oauth::password::Password;
+use crate::oauth::secret::Secret;
+use crate::oauth::session::{Purpose, SessionId, form_token, is_form_token};
+use crate::pages;
+use crate::store::Fault;
+
+pub fn get(ctx: &Context, request: &Request) -> Response {
+    show(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
+}
+
+fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
+    match signed_in(ctx, request)? {
+        Some(person) => Ok(form(ctx, StatusCode::OK, &person, None)),
+        None => Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request))),
+    }
+}
+
+fn form(ctx: &Context, status: StatusCode, person: &SignedIn, notice: Option<&str>) -> Response {
+    let authenticity_token = form_token(&person.session, Purpose::ChangePassword, &[]);
+    let form = pages::ChangePassword { username: &person.user.username, notice, authenticity_token };
+    page(status, ctx.pages.render(&form))
+}
+
+pub fn post(ctx: &Context, request: &Request) -> Response {
+    change(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
+}
+
+fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
+    let params = request.params()?;
+    let Some(person) = signed_in(ctx, request)? else { return Ok(signed_out()) };
+    if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::ChangePassword, &[]) {
+        return Err(PageError::FormToken);
+    }
+    let again = |why: TryAgain| {
+        let page = form(ctx, why.status(), &person, Some(&why.notice));
+        Ok(why.with(page))
+    };
+    let new = match new_password(ctx, &person, &params)? {
+        Ok(password) => password,
+        Err(notice) => return again(TryAgain::told(notice, "no new password")),
+    };
+    let old = params.verbatim("user[current_password]");
+    if let Err(refusal) = prove_own_password(ctx, request, &person.user, old)? {
+        return again(refusal.try_again("That was not your old password."));
+    }
+    let random = (ctx.random)();
+    let hash = ctx.lanes.run(move || new.hash(random))?;
+    let session = SessionId::from_random((ctx.random)());
+    let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
+    let (before, here) = (person.session.hashed(), session.hashed());
+    let is_done = ctx.store.write(move |tx| {
+        if !proof.still(tx, now)? {
+            return Ok(false);
+        }
+        tx.replace_session(&before, &here)?;
+        tx.change_password(user, &hash, Some(&here), now)?;
+        Ok(true)
+    })?;
+    Ok(match is_done {
+        true => with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, ACCOUNT), &session),
+        false => signed_out(),
+    })
+}
+
+/// The new password, typed twice the same; or what is wrong with it. `dev` takes any: everybody knows its passwords.
+fn new_password(ctx: &Context, person: &SignedIn, params: &Params) -> Result<Result<Password, &'static str>, Fault> {
+    let Some(new) = params.verbatim("user[password]").filter(|new| !new.is_empty()) else {
+        return Ok(Err("Type the new password twice."));
+    };
+    if params.verbatim("user[password_confirmation]") != Some(new) {
+        return Ok(Err("The new password was not the same twice."));
+    }
+    let email = ctx.store.read(|rows| rows.email_of(person.user.id))?;
+    Ok(match weakness(new, &person.user, &email).filter(|_| !ctx.config.dev) {
+        None => Ok(Password::presented(new)),
+        Some(Weakness::Short) => Err("The new password is too short: eight characters at least, and longer is better."),
+        Some(Weakness::OwnName) => Err("The new password is your name or your address. Choose another one."),
+        Some(Weakness::Common) => Err("The new password is one that many people have, and guessed first. Choose another one."),
+    })
+}
