@@ -26,7 +26,8 @@ pub fn advice(path: &Path) -> Option<String> {
 }
 
 fn is_denied(path: &Path, wanted: Access) -> bool {
-    matches!(access(path, wanted), Err(Errno::ACCESS | Errno::PERM))
+    // EPERM, of an immutable file, is nothing that an owner or a mode mends.
+    access(path, wanted) == Err(Errno::ACCESS)
 }
 
 fn sentence(path: &Path, what: &str, at: &Path, owner: &Metadata, mode: &str) -> String {

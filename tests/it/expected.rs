@@ -75,6 +75,7 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     let app = server.register_as("Elk", OOB, "read write");
     let grant = [("grant_type", "password"), ("username", "alice"), ("password", added["password"].as_str().unwrap())];
     assert_eq!(server.token_request(&app, &grant).status, 200);
+    server.sql("UPDATE access_tokens SET created_at = created_at - 60"); // the newest comes first
     Browser::new(&server).sign_in("alice", added["password"].as_str().unwrap());
     run(&["user", "show", "alice"]);
     run(&["user", "list"]);
