@@ -4,6 +4,7 @@ mod app;
 mod arguments;
 mod dev;
 mod environment;
+mod events;
 mod output;
 mod permissions;
 mod secret;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 
 use argh::{ArgsInfo, FromArgs};
 
+use crate::oauth::event::{Event, EventKind, Source};
 use crate::store::{Fault, OpenError, Role, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
@@ -43,6 +45,7 @@ enum Command {
     User(user::User),
     App(app::App),
     Token(token::Token),
+    Events(events::Events),
 }
 
 /// Why a command fails.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::User(command) => command.run(),
         Command::App(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Events(command) => command.run(),
     };
     outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
 }
@@ -115,6 +119,11 @@ fn fail(failure: &Failure) -> ExitCode {
 /// A line for the operator, on stderr; if that is closed, there is nobody to tell.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// What was done from the command line, to be noted in the same write.
+fn done(what: &str) -> Event {
+    Event::new(EventKind::Administration, &Source::default()).detail(what)
 }
 
 /// Opens the database, or says in a sentence why not.

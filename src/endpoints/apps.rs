@@ -5,9 +5,11 @@ use serde::Serialize;
 use super::Context;
 use super::bearer::any_token;
 use super::error::RegistrationError;
+use super::events::event;
 use crate::http::params::Given;
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::event::EventKind;
 use crate::oauth::registration::Registration;
 use crate::oauth::secret::{Secret, base64url};
 
@@ -33,7 +35,12 @@ fn register(ctx: &Context, request: &Request) -> Result<Response, RegistrationEr
     let client_id = base64url(&(ctx.random)());
     let secret = ClientSecret::from_random((ctx.random)());
     let (hash, now) = (secret.hashed(), ctx.now);
-    let client = ctx.store.write(move |tx| tx.add_client(registration, client_id, hash, now))?;
+    let event = event(ctx, request, EventKind::AppRegistered);
+    let client = ctx.store.write(move |tx| {
+        let client = tx.add_client(registration, client_id, hash, now)?;
+        tx.note_event(&event.with_app(client.id), now)?;
+        Ok(client)
+    })?;
 
     let answer = CredentialApplication {
         application: Application::of(ctx, &client),

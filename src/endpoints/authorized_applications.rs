@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::error::PageError;
+use super::events::event;
 use super::page::page;
 use super::return_to::{ReturnTo, to_sign_in};
 use super::session::signed_in;
 use super::{Context, last_segment_under, row_id};
 use crate::http::header::prefers_json;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::session::{Purpose, form_token, is_form_token};
 use crate::pages;
 
@@ -60,10 +62,14 @@ fn revoke(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     }
     if let Some(client) = row_id(id) {
         let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
+        let revoked = event(ctx, request, EventKind::AuthorizationRevoked).by(user);
         let is_done = ctx.store.write(move |tx| {
             let is_still_signed_in = proof.still(tx, now)?;
             if is_still_signed_in {
                 tx.revoke_authorization(user, client, now)?;
+                if tx.client_of_row(client)?.is_some() {
+                    tx.note_event(&revoked.with_app(client), now)?;
+                }
             }
             Ok(is_still_signed_in)
         })?;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use super::events::{event, note_in_passing};
 use super::{Context, throttle};
 use crate::http::header::{Basic, basic};
 use crate::http::{Params, Request};
 use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::event::EventKind;
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::secret::{Secret, Sent};
 use crate::store::{Fault, Write};
@@ -71,11 +73,12 @@ where
     // Who guessed too often is not told whether this one is right, either (C-RAT-08).
     throttle::admit_secret(ctx, request).map_err(ClientRefusal::Throttled)?;
     let secret = ClientSecret::presented(&secret);
-    let why = match ctx.store.read(|rows| rows.client(&client_id))? {
-        None => Failure::Unknown(client_id),
-        Some(client) if client.secret_hash != secret.hashed() => Failure::WrongSecret(client_id),
+    let (why, client) = match ctx.store.read(|rows| rows.client(&client_id))? {
+        None => (Failure::Unknown(client_id), None),
+        Some(client) if client.secret_hash != secret.hashed() => (Failure::WrongSecret(client_id), Some(client.id)),
         Some(client) => return Ok(Some(AuthenticatedClient { client, secret, by_basic })),
     };
+    note_in_passing(ctx, event(ctx, request, EventKind::ClientSecretFailed).with_app(client));
     throttle::count_failed_secret(ctx, request).map_err(ClientRefusal::Throttled)?;
     refused(why)
 }

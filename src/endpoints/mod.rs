@@ -15,6 +15,7 @@ mod bearer;
 mod client_authentication;
 mod cors;
 mod error;
+mod events;
 mod hashing_lanes;
 mod home;
 mod instance;

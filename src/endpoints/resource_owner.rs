@@ -4,10 +4,12 @@
 use std::fmt;
 
 use super::Context;
+use super::events::{event, note_in_passing};
 use super::known_places::Places;
 use super::throttle::PasswordTry;
 use super::try_again::TryAgain;
 use crate::http::Request;
+use crate::oauth::event::EventKind;
 use crate::oauth::password::{Password, PasswordHash};
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::user::{Login, User};
@@ -65,9 +67,13 @@ pub fn authenticate(
 ) -> Result<Result<ProvedOwner, OwnerRefusal>, Fault> {
     // What the wire does not tell apart must not be told by the count either.
     let may_enter = |user: &User| !user.is_disabled && !user.has_second_factor;
-    Ok(match prove(ctx, request, login, password, may_enter)? {
+    Ok(match prove(ctx, request, login, password, EventKind::PasswordGrantFailed, may_enter)? {
         Ok(PasswordProof::Owner(owner)) => Ok(owner),
-        Ok(PasswordProof::NeedsSecondFactor(_)) => Err(OwnerRefusal::SecondFactor),
+        Ok(PasswordProof::NeedsSecondFactor(owner)) => {
+            let failed = event(ctx, request, EventKind::PasswordGrantFailed).by(owner.user.id);
+            note_in_passing(ctx, failed.detail(OwnerRefusal::SecondFactor));
+            Err(OwnerRefusal::SecondFactor)
+        }
         Err(refusal) => Err(refusal),
     })
 }
@@ -79,7 +85,7 @@ pub fn prove_password(
     login: Option<&str>,
     password: Option<&str>,
 ) -> Result<Result<PasswordProof, OwnerRefusal>, Fault> {
-    prove(ctx, request, login, password, |user| !user.is_disabled)
+    prove(ctx, request, login, password, EventKind::SignInFailed, |user| !user.is_disabled)
 }
 
 /// Whether this is an account's password. The password is looked at first, so that only who knows it makes a difference; but not
@@ -90,6 +96,7 @@ fn prove(
     request: &Request,
     login: Option<&str>,
     password: Option<&str>,
+    failure: EventKind,
     may_enter: impl Fn(&User) -> bool,
 ) -> Result<Result<PasswordProof, OwnerRefusal>, Fault> {
     let (Some(login), Some(password)) = (login, password) else { return Ok(Err(OwnerRefusal::Blank)) };
@@ -105,13 +112,18 @@ fn prove(
         Ok(looked_at) => looked_at,
         Err(throttled) => return Ok(Err(OwnerRefusal::Throttled(throttled))),
     };
-    Ok(match user {
+    let row = user.as_ref().map(|user| user.id);
+    let proof = match user {
         None => Err(OwnerRefusal::Unknown),
         Some(_) if !is_theirs => Err(OwnerRefusal::WrongPassword),
         Some(user) if user.is_disabled => Err(OwnerRefusal::Disabled),
         Some(user) if user.has_second_factor => Ok(PasswordProof::NeedsSecondFactor(ProvedOwner { user, better_hash })),
         Some(user) => Ok(PasswordProof::Owner(ProvedOwner { user, better_hash })),
-    })
+    };
+    if let Err(refusal) = &proof {
+        note_in_passing(ctx, event(ctx, request, failure).by(row).detail(refusal));
+    }
+    Ok(proof)
 }
 
 /// Whether the password is theirs, and its better hash; the same work where there is nobody.
@@ -161,7 +173,11 @@ pub fn prove_own_password(
     let attempt = PasswordTry::of(ctx, request, &user.username.to_lowercase(), known);
     Ok(match look_at(ctx, password, Some(user), attempt, true)? {
         Ok((true, _)) => Ok(()),
-        Ok((false, _)) => Err(OwnerRefusal::WrongPassword),
+        Ok((false, _)) => {
+            let failed = event(ctx, request, EventKind::SignInFailed).by(user.id);
+            note_in_passing(ctx, failed.detail("wrong password, on the account page"));
+            Err(OwnerRefusal::WrongPassword)
+        }
         Err(throttled) => Err(OwnerRefusal::Throttled(throttled)),
     })
 }

@@ -5,8 +5,10 @@ use serde_json::json;
 use super::Context;
 use super::client_authentication::authenticate_client;
 use super::error::RevocationError;
+use super::events::event;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::access_token::AccessToken;
+use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 
 /// The parameters this endpoint knows: each at most once (H-02).
@@ -26,7 +28,7 @@ fn revoke(ctx: &Context, request: &Request) -> Result<(), RevocationError> {
     let client = authenticate_client::<RevocationError>(ctx, request, &params)?;
     // The hint is not looked at: there is one kind of token, and a wrong hint must not keep it alive (RFC 7009 §2.1, C-REV-06).
     let token = AccessToken::presented(params.text("token").ok_or(RevocationError::MissingToken)?).hashed();
-    let now = ctx.now;
+    let (event, now) = (event(ctx, request, EventKind::TokenRevoked), ctx.now);
     ctx.store.write(move |tx| {
         let client = match client.still(tx)? {
             Ok(client) => client,
@@ -35,7 +37,13 @@ fn revoke(ctx: &Context, request: &Request) -> Result<(), RevocationError> {
         match tx.access_token(&token)? {
             None => Ok(Ok(())), // RFC 7009 §2.2: what the client wanted is so already
             Some(found) if found.token.client != client.id => Ok(Err(RevocationError::OtherClient)),
-            Some(_) => tx.revoke_access_token(&token, now).map(Ok),
+            Some(found) => {
+                if found.token.revoked_at.is_none() {
+                    tx.revoke_access_token(&token, now)?;
+                    tx.note_event(&event.with_app(client.id).by(found.token.user).detail(token.name()), now)?;
+                }
+                Ok(Ok(()))
+            }
         }
     })?
 }

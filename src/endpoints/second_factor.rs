@@ -3,10 +3,12 @@
 use std::fmt;
 
 use super::Context;
+use super::events::event;
 use super::known_places::Places;
 use super::throttle::PasswordTry;
 use super::try_again::TryAgain;
 use crate::http::Request;
+use crate::oauth::event::EventKind;
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::recovery_code::Attempt;
 use crate::oauth::user::User;
@@ -37,6 +39,7 @@ pub fn with_second_factor<T: Send + 'static>(
     let Some(attempt) = typed.map(Attempt::read) else { return Ok(Err(SecondFactorRefusal::Blank)) };
     let known = ctx.store.read(|rows| Places::of(ctx, request).known(rows, user.id, ctx.now))?;
     let attempted = PasswordTry::of_second_factor(ctx, request, user.id, known);
+    let failed = event(ctx, request, EventKind::SignInFailed);
     let (throttle, user, now) = (ctx.throttle.clone(), user.clone(), ctx.now);
     ctx.store.write(move |tx| {
         if let Err(throttled) = throttle.admit_second_factor(&attempted, now) {
@@ -48,6 +51,7 @@ pub fn with_second_factor<T: Send + 'static>(
         match tx.use_second_factor(user.id, &attempt, now)? {
             Some(used) => then(tx, used).map(Ok),
             None => {
+                tx.note_event(&failed.by(user.id).detail(SecondFactorRefusal::Wrong), now)?;
                 throttle.count_failed_second_factor(&attempted, now);
                 Ok(Err(SecondFactorRefusal::Wrong))
             }

@@ -1,10 +1,12 @@
 //! The start of a session, after one step or two: the rows it writes and the cookies it sets.
 
 use super::Context;
+use super::events::event;
 use super::known_places::{Places, device_cookie, with_device};
 use super::session::{session_cookie, with_session};
 use crate::http::user_agent::browser_in_words;
 use crate::http::{Peer, Request, Response};
+use crate::oauth::event::{Event, EventKind};
 use crate::oauth::known_place::DeviceId;
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::session::SessionId;
@@ -24,6 +26,7 @@ pub struct SessionRows {
     /// The one that the browser came with.
     before: Option<Hashed<SessionId>>,
     places: Places,
+    event: Event,
 }
 
 impl SessionStart {
@@ -42,6 +45,7 @@ impl SessionStart {
             new: NewSession { hash: self.session.hashed(), browser, address },
             before: session_cookie(ctx, request).map(|session| session.hashed()),
             places: Places::of(ctx, request).with_browser(&self.device),
+            event: event(ctx, request, EventKind::SignIn),
         }
     }
 
@@ -58,6 +62,7 @@ impl SessionRows {
             tx.end_session(before)?;
         }
         tx.add_session(&self.new, user, now)?;
-        self.places.note(tx, user, now)
+        self.places.note(tx, user, now)?;
+        tx.note_event(&self.event.clone().by(user).detail(&self.new.browser), now)
     }
 }

@@ -5,6 +5,7 @@
 use super::Context;
 use super::authorization::verify;
 use super::error::PageError;
+use super::events::event;
 use super::page::page_leading_to_client;
 use super::resource_owner::{PasswordProof, prove_password};
 use super::return_to::ReturnTo;
@@ -13,6 +14,7 @@ use super::session::{pre_session_cookie, session_cookie, signed_in, with_pre_ses
 use super::session_start::SessionStart;
 use super::try_again::TryAgain;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{PreSession, Purpose, form_token, is_form_token};
 use crate::pages;
@@ -136,6 +138,10 @@ fn end(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Err(PageError::FormToken);
     }
     let hash = person.session.hashed();
-    ctx.store.write(move |tx| tx.end_session(&hash))?;
+    let (signed_out, now) = (event(ctx, request, EventKind::SignOut).by(person.user.id), ctx.now);
+    ctx.store.write(move |tx| {
+        tx.end_session(&hash)?;
+        tx.note_event(&signed_out, now)
+    })?;
     Ok(without_session(ctx, response))
 }

@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod client;
+pub mod event;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod half_session;

@@ -35,6 +35,8 @@ pub struct NewToken<'w> {
 /// A token as it is told to its client.
 pub struct GivenToken {
     pub access_token: AccessToken,
+    /// Not given before.
+    pub is_new: bool,
     pub issued: IssuedToken,
 }
 
@@ -149,7 +151,7 @@ impl Write<'_> {
             revoked_at: None,
         };
         self.add_access_token(&issued, Some(&new.nonce))?;
-        Ok(GivenToken { access_token, issued })
+        Ok(GivenToken { access_token, is_new: true, issued })
     }
 
     /// The newest live token with these scopes, in whatever order they stand: the same words are as long, so only tokens with
@@ -174,7 +176,7 @@ impl Write<'_> {
                 let (client, user) = (new.client.id, new.user);
                 let (created_at, expires_at) = (row.get(3)?, row.get(4)?);
                 let issued = IssuedToken { hash, client, user, scopes, created_at, expires_at, revoked_at: None };
-                return Ok(Some(GivenToken { access_token, issued }));
+                return Ok(Some(GivenToken { access_token, is_new: false, issued }));
             }
         }
         Ok(None)

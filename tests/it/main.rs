@@ -20,6 +20,7 @@ mod dev;
 mod edge;
 mod endings;
 mod environment;
+mod events;
 mod expected;
 mod faults;
 mod forms;

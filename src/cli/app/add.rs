@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{Application, WithSecret, app_in, called, given_secret};
 use crate::cli::secret::client_secret;
-use crate::cli::{Exit, Failure, failed_at, open, output, tell};
+use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
 use crate::oauth::client::{ClientSecret, is_given_client_id};
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
@@ -79,6 +79,7 @@ impl Add {
         let added = store.patient().write(move |tx| {
             let Some(client) = tx.add_own_client(registration, id, hash, now)? else { return Ok(None) };
             tx.set_client_rights(client.id, password_grant, resource_server)?;
+            tx.note_event(&done("app add").with_app(client.id), now)?;
             Ok(Some(client))
         });
         let Some(client) = added.map_err(failed_at(&self.db))? else {

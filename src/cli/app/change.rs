@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use argh::{ArgsInfo, FromArgs};
 
 use super::{Application, app_in, called, unknown};
-use crate::cli::{Failure, failed_at, open_existing, output, tell};
+use crate::cli::{Failure, done, failed_at, open_existing, output, tell};
 use crate::oauth::client::Client;
 use crate::oauth::registration::Registration;
 use crate::server::service::now;
@@ -85,7 +85,13 @@ impl Set {
         let (id, now) = (self.app.clone(), now());
         let changed = store.patient().write(move |tx| match tx.client_on_file(&id, now)? {
             None => Ok(None),
-            Some(app) => change.apply(tx, &app.client).map(|outcome| Some((app.client, outcome))),
+            Some(app) => {
+                let outcome = change.apply(tx, &app.client)?;
+                if outcome.is_ok() {
+                    tx.note_event(&done("app set").with_app(app.client.id), now)?;
+                }
+                Ok(Some((app.client, outcome)))
+            }
         });
         let Some((client, outcome)) = changed.map_err(failed_at(&self.db))? else { return Err(unknown(&self.app)) };
         outcome.map_err(|faults| Failure::misuse(faults.join(", ")))?;

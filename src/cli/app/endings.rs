@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{Application, WithSecret, app_in, called, given_secret, unknown};
 use crate::cli::secret::client_secret;
-use crate::cli::{Failure, failed_at, open_existing, output, tell};
+use crate::cli::{Failure, done, failed_at, open_existing, output, tell};
 use crate::oauth::client::ClientSecret;
 use crate::oauth::secret::Secret;
 use crate::server::service::{now, random};
@@ -77,6 +77,7 @@ impl RotateSecret {
             if revoke {
                 tx.end_all_of_client(app.client.id, now)?;
             }
+            tx.note_event(&done("app rotate-secret").with_app(app.client.id), now)?;
             Ok(Some(app.client))
         });
         let Some(client) = rotated.map_err(failed_at(&self.db))? else { return Err(unknown(&self.app)) };
@@ -101,7 +102,11 @@ impl Delete {
             return Err(Failure::misuse(format!("deleting {name} ends {tokens} tokens and cannot be undone; add --yes")));
         }
         let (id, now) = (app.client.id, now());
-        store.patient().write(move |tx| tx.delete_client(id, now)).map_err(failed_at(&self.db))?;
+        let deleted = store.patient().write(move |tx| {
+            tx.note_event(&done("app delete").with_app(id), now)?;
+            tx.delete_client(id, now)
+        });
+        deleted.map_err(failed_at(&self.db))?;
         tell(&format!("hallpass: deleted {name}; its codes and tokens have ended"));
         if self.json { output::one(true, &Application::of(app)) } else { Ok(()) }
     }

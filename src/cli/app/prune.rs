@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::Application;
 use super::list::COLUMNS;
-use crate::cli::{Failure, failed_at, open_existing, output, tell};
+use crate::cli::{Failure, done, failed_at, open_existing, output, tell};
 use crate::config::duration;
 use crate::server::service::now;
 
@@ -65,6 +65,7 @@ impl Prune {
                 let mut gone = Vec::new();
                 for app in some {
                     if tx.delete_client_unused_since(app.client.id, since, now)? {
+                        tx.note_event(&done("app prune").with_app(app.client.id), now)?;
                         gone.push(app);
                     }
                 }

@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
 use super::PrintedToken;
-use crate::cli::{Exit, Failure, failed_at, open_existing, output, tell, user};
+use crate::cli::{Exit, Failure, done, failed_at, open_existing, output, tell, user};
 use crate::config::duration;
 use crate::oauth::access_token::{AccessToken, IssuedToken};
 use crate::oauth::client::{Client, ClientSecret};
@@ -146,6 +146,8 @@ impl Wanted {
             expires_at: self.expires_at,
             revoked_at: None,
         })?;
+        let event = done(&format!("token create {}", self.token.name()));
+        tx.note_event(&event.by(account.user.id).with_app(client.id), self.now)?;
         let made = tx.access_token(&self.token)?;
         made.map(Ok).ok_or_else(|| Fault::Bug("the token that was just made is not there".into()))
     }

@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
 use super::{Meant, PrintedToken, state, the_one};
-use crate::cli::{Exit, Failure, failed_at, open_existing, output, tell};
+use crate::cli::{Exit, Failure, done, failed_at, open_existing, output, tell};
 use crate::oauth::access_token::Standing;
 use crate::server::service::now;
 
@@ -99,6 +99,8 @@ impl Revoke {
             let found = the_one(name, meant.find(tx)?);
             let Ok(before) = found else { return Ok(found.map(|before| (before, None))) };
             tx.revoke_access_token(&before.token.hash, now)?;
+            let event = done(&format!("token revoke {name}"));
+            tx.note_event(&event.by(before.token.user).with_app(before.token.client), now)?;
             let after = tx.access_token(&before.token.hash)?;
             Ok(Ok((before, after)))
         });

@@ -129,8 +129,9 @@ impl Passwd {
         };
         let (password, is_made_up) = source.read()?;
         let hash = Password::presented(&password).hash(random());
-        let (before, after) =
-            change(&self.db, &self.name, move |tx, account, now| tx.change_password(account.user.id, &hash, None, now).map(Ok))?;
+        let (before, after) = change(&self.db, &self.name, "user passwd", move |tx, account, now| {
+            tx.change_password(account.user.id, &hash, None, now).map(Ok)
+        })?;
         tell(&format!("hallpass: {} has another password; its sessions, codes and tokens have ended", before.user.username));
         if self.json {
             let password = is_made_up.then_some(password.as_str());
@@ -142,7 +143,8 @@ impl Passwd {
 
 impl Disable {
     pub fn run(self) -> Result<(), Failure> {
-        let (before, after) = change(&self.db, &self.name, |tx, account, now| tx.disable_user(account.user.id, now).map(Ok))?;
+        let (before, after) =
+            change(&self.db, &self.name, "user disable", |tx, account, now| tx.disable_user(account.user.id, now).map(Ok))?;
         let was = if before.disabled_at.is_some() { "was disabled already" } else { "is disabled" };
         tell(&format!("hallpass: {} {was}; its sessions, codes and tokens have ended", before.user.username));
         if self.json { output::one(true, &after.map(Account::of)) } else { Ok(()) }
@@ -151,7 +153,8 @@ impl Disable {
 
 impl Enable {
     pub fn run(self) -> Result<(), Failure> {
-        let (before, after) = change(&self.db, &self.name, |tx, account, _| tx.enable_user(account.user.id).map(Ok))?;
+        let (before, after) =
+            change(&self.db, &self.name, "user enable", |tx, account, _| tx.enable_user(account.user.id).map(Ok))?;
         let was = if before.disabled_at.is_some() { "can sign in again; what had ended stays so" } else { "was not disabled" };
         tell(&format!("hallpass: {} {was}", before.user.username));
         if self.json { output::one(true, &after.map(Account::of)) } else { Ok(()) }
@@ -168,7 +171,8 @@ impl Delete {
                 account.sessions, account.tokens
             )));
         }
-        let (before, _) = change(&self.db, &self.name, |tx, account, now| tx.delete_user(account.user.id, now).map(Ok))?;
+        let (before, _) =
+            change(&self.db, &self.name, "user delete", |tx, account, now| tx.delete_user(account.user.id, now).map(Ok))?;
         tell(&format!("hallpass: deleted {name}; its sessions, codes and tokens have ended, and nobody else is ever called so"));
         if self.json { output::one(true, &Account::of(before)) } else { Ok(()) }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Account;
 use crate::cli::secret::PasswordSource;
-use crate::cli::{Exit, Failure, failed_at, open, output, tell};
+use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
 use crate::oauth::password::Password;
 use crate::oauth::user::{Email, Username};
 use crate::server::service::{now, random};
@@ -89,6 +89,7 @@ impl Add {
             {
                 return Ok(Err(refusal));
             }
+            tx.note_event(&done("user add").by(id), now)?;
             tx.user_on_file_of_row(id, now).map(Ok)
         });
         let account = match added.map_err(failed_at(&self.db))? {

@@ -81,7 +81,7 @@ impl Set {
             Email::parse(text).map_err(|why| Failure::misuse(format!("--email {text:?}: {why}"))) //
         });
         let to = UserChange { email: email.transpose()?, display_name: self.display_name, is_admin };
-        let (_, after) = change(&self.db, &self.name, move |tx, account, _| {
+        let (_, after) = change(&self.db, &self.name, "user set", move |tx, account, _| {
             let own_host = tx.setting("host")?;
             tx.change_user(account, &to, own_host.as_deref())
         })?;
@@ -93,7 +93,7 @@ impl Set {
 impl Rename {
     pub fn run(self) -> Result<(), Failure> {
         let username = Username::parse(&self.new).map_err(|why| Failure::misuse(format!("{:?}: {why}", self.new)))?;
-        let (before, after) = change(&self.db, &self.name, move |tx, account, _| {
+        let (before, after) = change(&self.db, &self.name, "user rename", move |tx, account, _| {
             let own_host = tx.setting("host")?;
             tx.rename_user(account, &username, own_host.as_deref())
         })?;

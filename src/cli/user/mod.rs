@@ -12,7 +12,7 @@ use std::path::Path;
 use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
-use super::{Exit, Failure, failed_at, open_existing};
+use super::{Exit, Failure, done, failed_at, open_existing};
 use crate::oauth::time::Timestamp;
 use crate::server::service::now;
 use crate::store::{AccountRefusal, Fault, Store, UserOnFile, Write};
@@ -108,10 +108,11 @@ pub fn unknown(name: &str) -> Failure {
     Failure::new(Exit::NotFound, format!("there is no account {name}; hallpass user list shows all"))
 }
 
-/// Changes the account of this name, in one transaction with finding it. Gives it as it was, and as it is unless it was deleted.
+/// Changes the account of this name, in one transaction with finding it and noting `what` was done. Gives it as it was, and as it is unless it was deleted.
 fn change(
     db: &Path,
     name: &str,
+    what: &'static str,
     change: impl FnOnce(&Write, &UserOnFile, Timestamp) -> Result<Result<(), AccountRefusal>, Fault> + Send + 'static,
 ) -> Result<(UserOnFile, Option<UserOnFile>), Failure> {
     let store = open_existing(db)?;
@@ -119,6 +120,9 @@ fn change(
     let changed = store.patient().write(move |tx| {
         let Some(before) = tx.user_on_file(&named, now)? else { return Ok(None) };
         let outcome = change(tx, &before, now)?;
+        if outcome.is_ok() {
+            tx.note_event(&done(what).by(before.user.id), now)?;
+        }
         let after = tx.user_on_file_of_row(before.user.id, now)?;
         Ok(Some(outcome.map(|()| (before, after))))
     });

@@ -6,7 +6,7 @@ use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
 use super::account_in;
-use crate::cli::{Exit, Failure, failed_at, open_existing, output, tell};
+use crate::cli::{Exit, Failure, done, failed_at, open_existing, output, tell};
 use crate::oauth::secret::SecretName;
 use crate::server::service::now;
 use crate::store::SessionOnFile;
@@ -71,13 +71,21 @@ impl Sessions {
         let account = account_in(&store, &self.db, &self.name)?;
         let (user, username) = (account.user.id, account.user.username);
         if let Some(name) = name {
-            let was_there = store.patient().write(move |tx| tx.end_session_named(user, name)).map_err(failed_at(&self.db))?;
+            let was_there = store.patient().write(move |tx| {
+                tx.note_event(&done("user sessions --end").by(user), now())?;
+                tx.end_session_named(user, name)
+            });
+            let was_there = was_there.map_err(failed_at(&self.db))?;
             if !was_there {
                 return Err(Failure::new(Exit::NotFound, format!("{username} has no session {name}")));
             }
             tell(&format!("hallpass: signed {username} out of {name}"));
         } else if self.end_all {
-            store.patient().write(move |tx| tx.end_sessions(user)).map_err(failed_at(&self.db))?;
+            let ended = store.patient().write(move |tx| {
+                tx.note_event(&done("user sessions --end-all").by(user), now())?;
+                tx.end_sessions(user)
+            });
+            ended.map_err(failed_at(&self.db))?;
             tell(&format!("hallpass: signed {username} out everywhere"));
         }
         if (self.end.is_some() || self.end_all) && !self.json {

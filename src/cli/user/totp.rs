@@ -36,7 +36,8 @@ impl Totp {
         if !self.off {
             return Err(Failure::misuse("nothing to do; add --off"));
         }
-        let (before, after) = change(&self.db, &self.name, |tx, account, _| tx.end_second_factor(account.user.id).map(Ok))?;
+        let (before, after) =
+            change(&self.db, &self.name, "user totp --off", |tx, account, _| tx.end_second_factor(account.user.id).map(Ok))?;
         let was = if before.user.has_second_factor { "has no second factor any more" } else { "had no second factor" };
         tell(&format!("hallpass: {} {was}", before.user.username));
         if self.json { output::one(true, &after.map(Account::of)) } else { Ok(()) }

@@ -4,12 +4,14 @@
 use super::{ACCOUNT, signed_out};
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
+use crate::endpoints::events::event;
 use crate::endpoints::page::page;
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::session::{SignedIn, signed_in, with_session};
 use crate::endpoints::try_again::TryAgain;
 use crate::http::{Params, Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::new_password::{Weakness, weakness};
 use crate::oauth::password::Password;
 use crate::oauth::secret::Secret;
@@ -59,6 +61,7 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let random = (ctx.random)();
     let hash = ctx.lanes.run(move || new.hash(random))?;
     let session = SessionId::from_random((ctx.random)());
+    let changed = event(ctx, request, EventKind::PasswordChanged).by(person.user.id);
     let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
     let (before, here) = (person.session.hashed(), session.hashed());
     let is_done = ctx.store.write(move |tx| {
@@ -67,6 +70,7 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         }
         tx.replace_session(&before, &here)?;
         tx.change_password(user, &hash, Some(&here), now)?;
+        tx.note_event(&changed, now)?;
         Ok(true)
     })?;
     Ok(match is_done {

@@ -4,6 +4,7 @@
 use super::signed_out;
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
+use crate::endpoints::events::event;
 use crate::endpoints::page::page;
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
@@ -11,6 +12,7 @@ use crate::endpoints::second_factor::with_second_factor;
 use crate::endpoints::session::{SignedIn, signed_in};
 use crate::endpoints::try_again::TryAgain;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::recovery_code::{RECOVERY_CODES, RecoveryCode};
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::session::{Purpose, form_token, is_form_token};
@@ -89,11 +91,13 @@ fn make_new(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     }
     let codes = DrawnCodes::draw(ctx);
     let hashes = codes.hashed();
+    let made = event(ctx, request, EventKind::RecoveryCodesMade).by(person.user.id);
     let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
     let done = with_second_factor(ctx, request, &person.user, params.text("user[otp_attempt]"), move |tx, _| {
         let is_still_signed_in = proof.still(tx, now)?;
         if is_still_signed_in {
             tx.replace_recovery_codes(user, &hashes)?;
+            tx.note_event(&made, now)?;
         }
         Ok(is_still_signed_in)
     })?;

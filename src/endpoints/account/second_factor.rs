@@ -6,6 +6,7 @@ use super::recovery_codes::{self, DrawnCodes};
 use super::{ACCOUNT, signed_out};
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
+use crate::endpoints::events::event;
 use crate::endpoints::page::page;
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
@@ -13,6 +14,7 @@ use crate::endpoints::second_factor::with_second_factor;
 use crate::endpoints::session::{SignedIn, signed_in, with_session};
 use crate::endpoints::try_again::TryAgain;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::recovery_code::Attempt;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, SessionId, form_token, is_form_token};
@@ -89,6 +91,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let codes = DrawnCodes::draw(ctx);
     let hashes = codes.hashed();
     let session = SessionId::from_random((ctx.random)());
+    let set = event(ctx, request, EventKind::SecondFactorSet).by(person.user.id);
     let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
     let (before, here) = (person.session.hashed(), session.hashed());
     let is_done = ctx.store.write(move |tx| {
@@ -97,6 +100,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             return Ok(false);
         }
         tx.set_second_factor(user, &secret, step, &hashes)?;
+        tx.note_event(&set, now)?;
         tx.replace_session(&before, &here)?;
         Ok(true)
     })?;
@@ -125,6 +129,7 @@ fn take_away(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return again(refusal.try_again("That was not your password."));
     }
     let session = SessionId::from_random((ctx.random)());
+    let ended = event(ctx, request, EventKind::SecondFactorEnded).by(person.user.id);
     let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
     let (before, here) = (person.session.hashed(), session.hashed());
     let done = with_second_factor(ctx, request, &person.user, params.text("user[otp_attempt]"), move |tx, _| {
@@ -132,6 +137,7 @@ fn take_away(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             return Ok(false);
         }
         tx.end_second_factor(user)?;
+        tx.note_event(&ended, now)?;
         tx.replace_session(&before, &here)?;
         Ok(true)
     })?;

@@ -4,8 +4,10 @@
 use super::{ACCOUNT, signed_out};
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
+use crate::endpoints::events::event;
 use crate::endpoints::session::signed_in;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::event::EventKind;
 use crate::oauth::secret::{Secret, SecretName};
 use crate::oauth::session::{Purpose, is_form_token};
 
@@ -26,6 +28,7 @@ fn end_sessions(ctx: &Context, request: &Request) -> Result<Response, PageError>
         return Err(PageError::FormToken);
     }
     let named = name.map(SecretName::parse);
+    let ended = event(ctx, request, EventKind::SessionsEnded).by(person.user.id).detail(name.unwrap_or("all others"));
     let (proof, user, here, now) = (person.proof(), person.user.id, person.session.hashed(), ctx.now);
     let is_done = ctx.store.write(move |tx| {
         if !proof.still(tx, now)? {
@@ -38,6 +41,7 @@ fn end_sessions(ctx: &Context, request: &Request) -> Result<Response, PageError>
             }
             Some(None) => {} // no page of ours names one so
         }
+        tx.note_event(&ended, now)?;
         Ok(true)
     })?;
     Ok(if is_done { Response::redirect(StatusCode::SEE_OTHER, ACCOUNT) } else { signed_out() })

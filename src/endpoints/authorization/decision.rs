@@ -3,12 +3,14 @@
 use super::delivery::{deliver_code, deliver_error};
 use super::{Verified, check, verify};
 use crate::endpoints::error::PageError;
+use crate::endpoints::events::{event, note_in_passing};
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::session::{SignedIn, signed_in};
 use crate::endpoints::{Context, says_delete};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_code::{AuthorizationCode, LIFETIME_SECONDS};
 use crate::oauth::authorization_request::{AuthorizationRefusal, AuthorizationRequest, ResponseMode, Terms};
+use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, is_form_token};
 use crate::store::NewCode;
@@ -55,9 +57,11 @@ fn decide(ctx: &Context, request: &Request, params: &Params, decision: Decision)
             Ok(deliver_error(ctx, request, redirection, mode, &refusal.clone().into(), status))
         }
         (Ok(terms), Decision::Deny) => {
+            let denied = event(ctx, request, EventKind::Denied).by(person.user.id).with_app(verified.client.id);
+            note_in_passing(ctx, denied.detail(&terms.scopes));
             Ok(deliver_error(ctx, request, redirection, terms.response_mode, &PageError::Denied, status))
         }
-        (Ok(terms), Decision::Allow) => match approve(ctx, &verified, terms, &person, Basis::Click)? {
+        (Ok(terms), Decision::Allow) => match approve(ctx, request, &verified, terms, &person, Basis::Click)? {
             Approval::Code(code) => Ok(deliver_code(ctx, redirection, terms, &code, status)),
             Approval::SignedOut | Approval::ConsentGone => Ok(to_sign_in(status, &ReturnTo::authorization(&asked))),
         },
@@ -84,6 +88,7 @@ pub enum Approval {
 /// RFC 6749 §4.1.2: a code for the client. What was proved before is proved again inside the write (H-30).
 pub fn approve(
     ctx: &Context,
+    request: &Request,
     verified: &Verified,
     terms: &Terms,
     person: &SignedIn,
@@ -100,6 +105,10 @@ pub fn approve(
         created_at: ctx.now,
         expires_at: ctx.now.plus(LIFETIME_SECONDS),
     };
+    let approved = event(ctx, request, EventKind::Approved).by(new.user).with_app(new.client).detail(match basis {
+        Basis::Click => new.scopes.to_string(),
+        Basis::HeldToken => format!("{}, without a click", new.scopes),
+    });
     let (session, shown, now) = (person.proof(), verified.client.clone(), ctx.now);
     ctx.store.write(move |tx| {
         if !session.still(tx, now)? {
@@ -115,6 +124,7 @@ pub fn approve(
             return Ok(Ok(Approval::ConsentGone));
         }
         tx.add_authorization_code(&new)?;
+        tx.note_event(&approved, now)?;
         Ok(Ok(Approval::Code(code)))
     })?
 }

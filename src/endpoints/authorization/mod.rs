@@ -68,7 +68,7 @@ fn ask(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if !must_ask && may_be_approved_unseen(ctx, verified.redirection.uri()) {
         let (user, client) = (person.user.id, verified.client.id);
         if ctx.store.read(|rows| rows.has_consent(user, client, &terms.scopes, ctx.now))? {
-            match approve(ctx, &verified, terms, &person, Basis::HeldToken)? {
+            match approve(ctx, request, &verified, terms, &person, Basis::HeldToken)? {
                 Approval::Code(code) => return Ok(deliver_code(ctx, &verified.redirection, terms, &code, StatusCode::FOUND)),
                 Approval::SignedOut => return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request))),
                 Approval::ConsentGone => {} // revoked a moment ago: the person is asked

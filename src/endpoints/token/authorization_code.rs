@@ -4,8 +4,10 @@ use super::{Issue, TokenResponse, required, required_before_grant};
 use crate::endpoints::Context;
 use crate::endpoints::client_authentication::authenticate_client;
 use crate::endpoints::error::TokenError;
+use crate::endpoints::events::event;
 use crate::http::{Params, Request};
 use crate::oauth::authorization_code::{AuthorizationCode, CodeRefusal};
+use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 
 /// The order is C-COD-02's: what is missing is told before the client is asked who it is. `scope` is not looked at: the token
@@ -20,7 +22,8 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
 
     let verifier = params.text("code_verifier").map(str::to_owned);
-    let (issue, now) = (Issue::to(ctx, client), ctx.now);
+    let (issue, now) = (Issue::to(ctx, request, client), ctx.now);
+    let replayed = event(ctx, request, EventKind::CodeReplayed);
     let given = ctx.store.write(move |tx| {
         let client = match issue.client.still(tx)? {
             Ok(client) => client,
@@ -31,6 +34,7 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
             if let (CodeRefusal::Redeemed, Some(first)) = (refusal, &issued.token) {
                 // RFC 6749 §4.1.2: who holds the code twice may not be who got the token. This refusal's trace is kept (H-01).
                 tx.revoke_token_given_once(first, now)?;
+                tx.note_event(&replayed.with_app(client.id).by(issued.user).detail(first.name()), now)?;
             }
             return Ok(Err(refusal.into()));
         }

@@ -12,7 +12,7 @@ pub fn issue(ctx: &Context, request: &Request, params: &Params) -> Result<TokenR
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
     let scopes = ScopeSet::requested(params.text("scope"), &client.client.scopes)?;
     throttle::count_issue(ctx, request).map_err(TokenError::TooManyIssued)?;
-    let issue = Issue::to(ctx, client);
+    let issue = Issue::to(ctx, request, client);
     let given = ctx.store.write(move |tx| match issue.client.still(tx)? {
         Ok(client) if !scopes.is_subset_of(&client.scopes) => Ok(Err(ScopeRefusal::Withdrawn.into())),
         Ok(_) => issue.token(tx, None, &scopes).map(Ok),

@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::Context;
 use super::client_authentication::AuthenticatedClient;
 use super::error::TokenError;
+use super::events::event;
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::access_token::Nonce;
+use crate::oauth::event::{Event, EventKind};
 use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
@@ -79,20 +81,26 @@ struct Issue {
     client: AuthenticatedClient,
     nonce: Nonce,
     expires_at: Option<Timestamp>,
+    event: Event,
     now: Timestamp,
 }
 
 impl Issue {
-    fn to(ctx: &Context, client: AuthenticatedClient) -> Issue {
+    fn to(ctx: &Context, request: &Request, client: AuthenticatedClient) -> Issue {
         let expires_at = ctx.config.token_ttl.map(|seconds| ctx.now.plus(seconds));
-        Issue { client, nonce: Nonce::from_random((ctx.random)()), expires_at, now: ctx.now }
+        let event = event(ctx, request, EventKind::TokenIssued).with_app(client.client.id);
+        Issue { client, nonce: Nonce::from_random((ctx.random)()), expires_at, event, now: ctx.now }
     }
 
     /// A token of this person, or the client's own: the one it has already, or a new one (C-REU-01).
     fn token(&self, tx: &Write, user: Option<i64>, scopes: &ScopeSet) -> Result<GivenToken, Fault> {
-        let Issue { client: AuthenticatedClient { client, secret, .. }, nonce, expires_at, now } = self;
+        let Issue { client: AuthenticatedClient { client, secret, .. }, nonce, expires_at, event, now } = self;
         let (nonce, expires_at, now) = (*nonce, *expires_at, *now);
-        tx.access_token_for(&NewToken { client, client_secret: secret, user, scopes, nonce, expires_at, now })
+        let given = tx.access_token_for(&NewToken { client, client_secret: secret, user, scopes, nonce, expires_at, now })?;
+        if given.is_new {
+            tx.note_event(&event.clone().by(user).detail(given.issued.hash.name()), now)?;
+        }
+        Ok(given)
     }
 }
 

@@ -27,7 +27,7 @@ fn attempt(ctx: &Context, request: &Request, params: &Params) -> Result<TokenRes
     }
     let owner = authenticate(ctx, request, params.text("username"), params.verbatim("password"))??;
     let scopes = ScopeSet::requested(params.text("scope"), &client.client.scopes)?;
-    let (issue, places, now) = (Issue::to(ctx, client), Places::of(ctx, request), ctx.now);
+    let (issue, places, now) = (Issue::to(ctx, request, client), Places::of(ctx, request), ctx.now);
     let given = ctx.store.write(move |tx| {
         match issue.client.still(tx)? {
             Ok(client) if !client.password_grant => return Ok(Err(TokenError::UnauthorizedClient)),
