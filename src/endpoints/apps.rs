@@ -11,7 +11,7 @@ use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::client::{Client, ClientSecret};
 use crate::oauth::event::EventKind;
 use crate::oauth::registration::Registration;
-use crate::oauth::secret::{Secret, base64url};
+use crate::oauth::secret::Secret;
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
     register(ctx, request).unwrap_or_else(Response::from)
@@ -32,7 +32,7 @@ fn register(ctx: &Context, request: &Request) -> Result<Response, RegistrationEr
     )
     .map_err(RegistrationError::Invalid)?;
 
-    let client_id = base64url(&(ctx.random)());
+    let client_id = Client::new_id((ctx.random)());
     let secret = ClientSecret::from_random((ctx.random)());
     let (hash, now) = (secret.hashed(), ctx.now);
     let event = event(ctx, request, EventKind::AppRegistered);

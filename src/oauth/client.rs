@@ -1,7 +1,7 @@
 //! Clients (RFC 6749 §2): on Mastodon's wire they are "apps". All are confidential (C-CLI-06).
 
 use super::scope::ScopeSet;
-use super::secret::{Hashed, Secret, secret};
+use super::secret::{Hashed, Secret, base64url, secret};
 use super::time::Timestamp;
 
 secret!(
@@ -54,6 +54,12 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 impl Client {
+    /// A new public id, of 43 characters (C-APP-04). It never begins with `-`: on a command line that would be a flag.
+    pub fn new_id(random: [u8; 32]) -> String {
+        let id = base64url(&random);
+        id.strip_prefix('-').map_or_else(|| id.clone(), |rest| format!("A{rest}"))
+    }
+
     pub fn redirect_uris(&self) -> impl Iterator<Item = &str> {
         self.redirect_uris.split_whitespace()
     }
@@ -62,6 +68,16 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_id_is_43_characters_and_no_flag() {
+        for (first, expected) in [(0x00, "AA"), (0xf8, "AA"), (0xfc, "_A")] {
+            let mut random = [0; 32];
+            random[0] = first;
+            let id = Client::new_id(random);
+            assert!(id.len() == 43 && id.starts_with(expected), "{id}");
+        }
+    }
 
     #[test]
     fn a_given_secret_is_long_and_plain() {

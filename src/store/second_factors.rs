@@ -51,12 +51,12 @@ impl Write<'_> {
         }
     }
 
-    /// Gives an account a second factor. The code that proved it was of this step, and does not work again.
+    /// Gives an account a second factor. The code that proved it, if one did, was of this step, and does not work again.
     pub fn set_second_factor(
         &self,
         user: i64,
         secret: &TotpSecret,
-        proved_step: i64,
+        proved_step: Option<i64>,
         recovery_codes: &[Hashed<RecoveryCode>],
     ) -> Result<(), Fault> {
         let sql = "UPDATE users SET totp_secret = ?2, totp_last_step = ?3 WHERE id = ?1";

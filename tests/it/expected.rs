@@ -82,6 +82,7 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     run(&["user", "sessions", "alice"]);
     run(&["user", "set", "alice", "--admin"]);
     run(&["user", "rename", "alice", "alice_b"]);
+    run(&["user", "totp", "alice_b", "--new"]);
     run(&["user", "totp", "alice_b", "--off"]);
     run(&["user", "passwd", "alice_b", "--generate"]);
     run(&["user", "disable", "alice_b"]);
@@ -151,10 +152,15 @@ fn masked_text(text: &str) -> String {
     let is_base64url = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     match text.len() {
         20 if text.ends_with('Z') && text.as_bytes()[10] == b'T' => "(a time)".into(),
-        43 | 24 if is_base64url => "(random)".into(),
+        43 | 32 | 24 if is_base64url => "(random)".into(),
         16 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => "(a request)".into(),
         12 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => "(a name)".into(),
-        _ => text.to_string(),
+        _ => match text.split_once("?secret=") {
+            Some((before, after)) => {
+                format!("{before}?secret={}", after.replacen(after.split('&').next().unwrap(), "(random)", 1))
+            }
+            None => text.to_string(),
+        },
     }
 }
 

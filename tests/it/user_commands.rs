@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::say::D_GRANT;
 use crate::support::server::{binary, fresh_directory};
-use crate::support::{Browser, Commands, OOB, PASSWORD, Server, Token};
+use crate::support::{Authenticator, Browser, Commands, OOB, PASSWORD, Server, Token};
 
 const MISUSE: i32 = 2;
 const NOT_FOUND: i32 = 3;
@@ -97,6 +97,7 @@ fn misuse_is_exit_code_2_and_changes_nothing() {
         (&["rename", "alice", "no spaces"], "letters"),
         (&["delete", "alice"], "--yes"),
         (&["totp", "alice"], "--off"),
+        (&["totp", "alice", "--off", "--new"], "contradict"),
         (&["sessions", "alice", "--end", "nonsense"], "12 hex digits"),
         (&["passwd", "alice", "--generate", "--password-stdin"], "enough"),
         (&["passwd", "alice"], "--password-stdin"),
@@ -307,4 +308,32 @@ fn a_file_that_may_not_be_touched_is_told_with_its_owner_and_what_mends_it() {
         assert_eq!(output.status.code(), Some(CANNOT_OPEN), "{stderr}");
         assert!(stderr.ends_with(&told) && stderr.lines().count() == 1, "{stderr}, not {told}");
     }
+}
+
+#[test]
+fn a_second_factor_is_given_and_is_alone_on_standard_output() {
+    // H-14, RFC 6238
+    let server = Server::start_with(&["--base-url", "https://auth.example"]);
+    let commands = Commands::on(&server.database_path());
+    let given = commands.run(&["user", "totp", "alice", "--new"]);
+    let uri = given.stdout.strip_suffix('\n').unwrap();
+    let secret = uri.strip_prefix("otpauth://totp/auth.example:alice?secret=").and_then(|rest| rest.split('&').next()).unwrap();
+    assert!(!given.stderr.contains(secret), "{}", given.stderr);
+    let line = commands.refused(&["user", "totp", "alice", "--new"], EXISTS);
+    assert!(line.contains("--off"), "{line}");
+
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/auth/sign_in");
+    let answer = browser.sign_in_at(page, "alice", PASSWORD);
+    let page = browser.follow(answer);
+    let form = page.forms().into_iter().find(|form| form.value("user[otp_attempt]").is_some()).unwrap();
+    let code = Authenticator::scanned(secret).code(&server);
+    browser.submit(&form.with("user[otp_attempt]", &code)).expect(303);
+    browser.get("/oauth/authorized_applications").expect(200);
+
+    commands.done(&["user", "totp", "alice", "--off"]);
+    Browser::new(&server).sign_in("alice", PASSWORD);
+    let told = commands.json(&["user", "totp", "alice", "--new"]);
+    assert!(told["totp_uri"].as_str().unwrap().contains(told["totp_secret"].as_str().unwrap()), "{told}");
+    assert_eq!(told["second_factor"], true);
 }

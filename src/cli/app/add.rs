@@ -10,7 +10,7 @@ use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
 use crate::oauth::client::{ClientSecret, is_given_client_id};
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
-use crate::oauth::secret::{Secret, base64url};
+use crate::oauth::secret::Secret;
 use crate::server::service::{now, random};
 use crate::store::Role;
 
@@ -71,7 +71,7 @@ impl Add {
         let given = given_secret(client_secret(self.client_secret_file.as_ref(), &["app", "add"])?)?;
         let is_made_up = given.is_none();
         let secret = given.unwrap_or_else(|| ClientSecret::from_random(random()));
-        let client_id = self.client_id.unwrap_or_else(|| base64url(&random()));
+        let client_id = self.client_id.unwrap_or_else(|| Client::new_id(random()));
 
         let store = open(&self.db, Role::Command)?;
         let (hash, id, now) = (secret.hashed(), client_id.clone(), now());

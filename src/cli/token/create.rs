@@ -13,7 +13,7 @@ use crate::oauth::client::{Client, ClientSecret};
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
 use crate::oauth::scope::ScopeSet;
-use crate::oauth::secret::{Hashed, Secret, base64url};
+use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::time::Timestamp;
 use crate::server::service::{now, random};
 use crate::store::{Fault, TokenOnFile, Write};
@@ -94,7 +94,7 @@ impl Create {
             user: self.user.clone(),
             scopes,
             app,
-            client_id: base64url(&random()),
+            client_id: Client::new_id(random()),
             secret_hash: ClientSecret::from_random(random()).hashed(),
             token: access_token.hashed(),
             expires_at: expires.map(|seconds| now.plus(seconds)),

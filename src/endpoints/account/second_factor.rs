@@ -99,7 +99,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         if !proof.still(tx, now)? {
             return Ok(false);
         }
-        tx.set_second_factor(user, &secret, step, &hashes)?;
+        tx.set_second_factor(user, &secret, Some(step), &hashes)?;
         tx.note_event(&set, now)?;
         tx.replace_session(&before, &here)?;
         Ok(true)
