@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::{Application, WithSecret, app_in, called, given_secret};
 use crate::cli::secret::client_secret;
 use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
-use crate::oauth::client::{ClientSecret, is_given_client_id};
+use crate::oauth::client::{Client, ClientSecret, is_given_client_id};
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
 use crate::oauth::secret::Secret;
