@@ -205,3 +205,90 @@ impl fmt::Display for OwnerRefusal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BaseUrl, Config};
+    use crate::endpoints::AuthorizationServer;
+    use crate::http::{HeaderMap, HeaderValue, Method, Peer, Response};
+    use crate::oauth::client::ClientSecret;
+    use crate::oauth::password::RUNS;
+    use crate::oauth::registration::Registration;
+    use crate::oauth::secret::Secret;
+    use crate::oauth::time::Timestamp;
+    use crate::oauth::totp::TotpSecret;
+    use crate::oauth::user::{Email, Username};
+    use crate::store::{Role, Store};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+    const SECRET: &str = "a-secret-of-the-app-of-this-test-alone";
+
+    /// A server with alice, disabled, and with_factor, who has one. The password of all of them is `right`.
+    fn server(path: &std::path::Path) -> AuthorizationServer {
+        let store = Store::open(path, Role::Command).unwrap();
+        let app = Registration::check(Some("app"), Some("urn:ietf:wg:oauth:2.0:oob"), None, None).unwrap();
+        store.patient().write(move |tx| tx.add_client(app, "app".into(), ClientSecret::presented(SECRET).hashed(), NOW)).unwrap();
+        let hash = Password::presented("right").hash([7; 32]);
+        for name in ["alice", "disabled", "with_factor"] {
+            let (username, email) = (Username::parse(name).unwrap(), Email::parse(&format!("{name}@example.org")).unwrap());
+            let hash = hash.clone();
+            store.patient().write(move |tx| tx.add_user(&username, &email, &hash, None, NOW)).unwrap().unwrap();
+        }
+        let secret = TotpSecret::from_random([7; 32]);
+        store
+            .patient()
+            .write(move |tx| {
+                tx.disable_user(2, NOW)?;
+                tx.set_second_factor(3, &secret, None, &[])
+            })
+            .unwrap();
+        let config = Config {
+            base_url: BaseUrl::parse("https://auth.example", false).unwrap(),
+            title: String::new(),
+            registration_open: true,
+            password_grant: true,
+            token_ttl: None,
+            vapid_public_key: String::new(),
+            nodeinfo_name: String::new(),
+            dev: false,
+        };
+        AuthorizationServer::new(config, store, 1, |_| None)
+    }
+
+    fn grant(server: &AuthorizationServer, username: &str, password: &str) -> Response {
+        let credentials = format!("client_id=app&client_secret={SECRET}");
+        let body = format!("grant_type=password&{credentials}&username={username}&password={password}").into_bytes();
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let peer = Peer::Address("192.0.2.1".parse().unwrap());
+        let (path, id) = ("/oauth/token".to_owned(), String::new());
+        let request = Request { method: Method::POST, path, query: None, headers, body, peer, id };
+        server.answer(&request, NOW, &|| [9; 32])
+    }
+
+    #[test]
+    fn whoever_is_refused_cost_one_hash() {
+        // C-PWD-09: there is one lane, so its thread has made every hash
+        let path = std::env::temp_dir().join(format!("hallpass-owner-{}.db", std::process::id()));
+        let server = server(&path);
+        let runs = || server.lanes.run(|| RUNS.get()).unwrap();
+        for (username, password, status) in [
+            ("alice", "right", 200),
+            ("alice", "wrong", 400),
+            ("nobody", "right", 400),
+            ("disabled", "right", 400),
+            ("disabled", "wrong", 400),
+            ("with_factor", "right", 400),
+            ("with_factor", "wrong", 400),
+            ("nobody@example.org", "right", 400),
+            ("alice", "", 400),
+        ] {
+            let before = runs();
+            let answer = grant(&server, username, password);
+            assert_eq!((answer.status.as_u16(), runs() - before), (status, 1), "{username} {password}");
+        }
+        drop(server);
+        let _ = std::fs::remove_file(path); // and with it what else is there
+    }
+}

@@ -8,7 +8,7 @@ use crate::readme::{below, root};
 const UNTESTED: &[(&str, &str)] = &[
     ("C-ACC-03", "allows keys that only Mastodon 4.6 has; hallpass promises none of them"),
     ("C-CLI-07", "constant time cannot be told from outside; src/oauth compares with the subtle crate"),
-    ("C-PWD-09", "equal time cannot be told from outside on a shared machine, and no test here is timed"),
+    ("C-PWD-09", "equal time cannot be told from outside on a shared machine; src/endpoints/resource_owner.rs counts the hashes"),
     ("C-REU-04", "says only: see H-10"),
 ];
 
