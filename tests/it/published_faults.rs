@@ -275,7 +275,7 @@ fn nothing_is_open_to_a_disabled_account() {
     let server = Server::start();
     let world = Grants::of_alice(&server);
     world.expect_live(&server);
-    server.sql("UPDATE users SET disabled_at = unixepoch() WHERE username = 'alice'");
+    Commands::on(&server.database_path()).done(&["user", "disable", "alice"]);
     world.expect_ended(&server);
     let granted = server.token_request(
         &world.app,
@@ -288,27 +288,30 @@ fn nothing_is_open_to_a_disabled_account() {
 }
 
 #[test]
-fn what_a_password_reset_ends_has_ended_everywhere() {
-    // CVE-2025-62174 (Mastodon: sessions and tokens outlived a reset on the command line), H-26
+fn a_row_that_says_disabled_is_enough() {
+    // CVE-2025-62175 (the same, where nothing but the row was changed), H-26
     let server = Server::start();
-    server.add_user("bob", "bob@example.org", "the new password");
     let world = Grants::of_alice(&server);
     world.expect_live(&server);
-    server.sql(
-        "BEGIN IMMEDIATE;
-         UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'bob') WHERE username = 'alice';
-         UPDATE access_tokens SET revoked_at = unixepoch() WHERE user = (SELECT id FROM users WHERE username = 'alice');
-         UPDATE authorization_codes SET revoked_at = unixepoch() WHERE user = (SELECT id FROM users WHERE username = 'alice');
-         DELETE FROM sessions WHERE user = (SELECT id FROM users WHERE username = 'alice');
-         COMMIT",
-    );
+    server.sql("UPDATE users SET disabled_at = unixepoch() WHERE username = 'alice'");
+    world.expect_ended(&server);
+}
+
+#[test]
+fn nothing_outlives_the_reset_of_a_password() {
+    // CVE-2025-62174 (Mastodon: sessions and tokens outlived a reset on the command line), H-26
+    let server = Server::start();
+    let world = Grants::of_alice(&server);
+    world.expect_live(&server);
+    let commands = Commands::on(&server.database_path());
+    commands.run_with(&["user", "passwd", "alice", "--password-stdin"], "another long password").done();
     world.expect_ended(&server);
     let by_password = |password: &str| {
         let parameters = [("grant_type", "password"), ("username", "alice"), ("password", password), ("scope", "read profile")];
         server.token_request(&world.app, &parameters)
     };
     by_password(PASSWORD).expect_error(400, "invalid_grant", D_GRANT);
-    let again = Token::of(by_password("the new password")).access_token;
+    let again = Token::of(by_password("another long password")).access_token;
     assert_ne!(again, world.token, "an ended token is not given again");
     server.whoami(&again).expect(200);
 }
