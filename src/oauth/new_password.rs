@@ -19,8 +19,8 @@ pub enum Weakness {
 
 /// What is wrong with this as the new password of an account, if anything is.
 pub fn weakness(password: &str, user: &User, email: &str) -> Option<Weakness> {
-    let password = password.to_lowercase();
-    let is = |own: &str| password == own.to_lowercase();
+    let lower = password.to_lowercase(); // which can be longer
+    let is = |own: &str| lower == own.to_lowercase();
     let mailbox = email.split('@').next().unwrap_or("");
     if password.chars().count() < SHORTEST {
         Some(Weakness::Short)
@@ -35,6 +35,8 @@ pub fn weakness(password: &str, user: &User, email: &str) -> Option<Weakness> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::oauth::password::PasswordHash;
     use crate::oauth::time::Timestamp;
@@ -57,6 +59,7 @@ mod tests {
             ("8 chars.", None),
             ("ééééééé", Some(Weakness::Short)), // 14 bytes
             ("éééééééé", None),
+            ("İİİİ", Some(Weakness::Short)), // 8 characters in lower case
             ("alice_liddell", Some(Weakness::OwnName)),
             ("ALICE in wonderland", Some(Weakness::OwnName)),
             ("Alice.Liddell@example.org", Some(Weakness::OwnName)),
@@ -78,6 +81,28 @@ mod tests {
         assert!(listed.is_sorted_by(|a, b| a < b), "sorted, each once");
         for password in listed {
             assert!(password.chars().count() >= SHORTEST && password == password.to_lowercase(), "{password:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_has_eight_characters_and_is_nobodys_name(password in "[a-zİß1 ]{0,12}", name in "[A-Za-z]{1,9}") {
+            let user = User {
+                id: 1,
+                username: name.clone(),
+                display_name: String::new(),
+                password_hash: PasswordHash::from_stored(String::new()),
+                has_second_factor: false,
+                is_admin: false,
+                created_at: Timestamp(0),
+                is_disabled: false,
+            };
+            let email = format!("{name}@example.org");
+            for password in [&password, &name, &email] {
+                if weakness(password, &user, &email).is_none() {
+                    prop_assert!(password.chars().count() >= SHORTEST && password != &name && password != &email);
+                }
+            }
         }
     }
 }
