@@ -49,6 +49,8 @@ pub fn browser_in_words(user_agent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -91,6 +93,18 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(browser_in_words(user_agent), expected, "{user_agent}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_was_sent_is_in_the_words(user_agent in "(Firefox/|Safari/|Linux|iPad|<script>|.){0,9}") {
+            let words = browser_in_words(&user_agent);
+            let known = BROWSERS.iter().flat_map(|(_, browser)| {
+                let systems = SYSTEMS.iter().map(move |(_, system)| format!("{browser} on {system}"));
+                systems.chain([(*browser).to_owned()])
+            });
+            prop_assert!(words.is_empty() || known.into_iter().any(|known| known == words), "{words}");
         }
     }
 }

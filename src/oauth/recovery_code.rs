@@ -48,6 +48,8 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -74,6 +76,20 @@ mod tests {
                 Attempt::RecoveryCode(_) => None,
             };
             assert_eq!(code.as_deref(), expected, "{typed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_a_code_of_six_or_a_recovery_code(random: [u8; 32], typed in "[0-9 -]{0,9}|.{0,12}") {
+            let code = RecoveryCode::drawn(random);
+            prop_assert!(code.reveal().len() == LENGTH && code.reveal().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            let Attempt::RecoveryCode(hash) = Attempt::read(&code.in_groups().to_uppercase()) else { panic!("{}", code.in_groups()) };
+            prop_assert!(hash == code.hashed());
+            match Attempt::read(&typed) {
+                Attempt::Code(code) => prop_assert!(code.len() == 6 && !code.contains([' ', '-'])),
+                Attempt::RecoveryCode(hash) => prop_assert!(hash != code.hashed()),
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ const FOR_PROGRAMS: [Endpoint; 15] = [
 ];
 
 /// Where people look: pages, and JSON for a program that asks for it.
-const FOR_PEOPLE: [Endpoint; 7] = [
+const FOR_PEOPLE: [Endpoint; 13] = [
     (
         "/oauth/authorize",
         &["GET", "POST", "DELETE"],
@@ -81,6 +81,16 @@ const FOR_PEOPLE: [Endpoint; 7] = [
     ("/oauth/authorized_applications", &["GET"], &["authenticity_token"]),
     ("/oauth/authorized_applications/1", &["POST", "DELETE"], &["authenticity_token", "_method"]),
     ("/", &["GET"], &["access_token"]),
+    ("/auth/second_factor", &["GET", "POST"], &["user[otp_attempt]", "authenticity_token", "return_to"]),
+    ("/account", &["GET"], &[]),
+    (
+        "/account/password",
+        &["GET", "POST"],
+        &["user[current_password]", "user[password]", "user[password_confirmation]", "authenticity_token"],
+    ),
+    ("/account/second_factor", &["GET", "POST"], &["secret", "user[password]", "user[otp_attempt]", "authenticity_token"]),
+    ("/account/recovery_codes", &["GET", "POST"], &["user[password]", "user[otp_attempt]", "authenticity_token"]),
+    ("/account/sessions/end", &["POST"], &["session", "authenticity_token"]),
 ];
 
 #[test]
