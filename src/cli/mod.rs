@@ -2,6 +2,7 @@
 
 mod app;
 mod arguments;
+mod check;
 mod dev;
 mod environment;
 mod events;
@@ -46,6 +47,7 @@ enum Command {
     App(app::App),
     Token(token::Token),
     Events(events::Events),
+    Check(check::Check),
 }
 
 /// Why a command fails.
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::App(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Events(command) => command.run(),
+        Command::Check(command) => command.run(),
     };
     outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
 }

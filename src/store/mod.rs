@@ -11,6 +11,7 @@
 mod access_tokens;
 mod administration;
 mod authorization_codes;
+mod checking;
 mod clients;
 mod endings;
 mod events;
@@ -36,13 +37,14 @@ use rusqlite::Connection;
 pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
 pub use administration::{ClientOnFile, SessionOnFile, TokenFilter, UserChange, UserOnFile};
 pub use authorization_codes::NewCode;
+pub use checking::TableSize;
 pub use events::{EventFilter, EventOnFile};
 pub use fault::Fault;
 pub use open::{OpenError, Role};
 use readers::Readers;
 pub use second_factors::UsedFactor;
 pub use sessions::NewSession;
-pub use steps::SteppedUp;
+pub use steps::{SCHEMA_VERSION, SteppedUp};
 pub use users::AccountRefusal;
 use writer::{Chore, Writer};
 

@@ -10,6 +10,7 @@ mod authorization;
 mod authorization_code;
 mod authorized_applications;
 mod bearer;
+mod check_command;
 mod client_authentication;
 mod client_credentials;
 mod command_line;

@@ -1,0 +1,97 @@
+//! `hallpass check`: what is well, what is not, and what to do about it. Design §3.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::support::server::{add_user, fresh_directory};
+use crate::support::{Commands, PASSWORD, Server};
+
+const ALICE: (&str, &str) = ("alice", "alice@example.org");
+
+/// The finding of this name, as `state: found; advice`.
+fn finding(report: &Value, what: &str) -> String {
+    let findings = report["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("no {what} in {report}"));
+    let text = |key: &str| finding[key].as_str().unwrap_or("-").to_owned();
+    format!("{}: {}; {}", text("state"), text("found"), text("advice"))
+}
+
+#[test]
+fn a_well_file_is_told_to_be_well_and_how_big_each_table_is() {
+    let server = Server::start();
+    let commands = Commands::on(&server.database_path());
+    for n in 0..50 {
+        server.register_as(&format!("app {n}"), "https://app.example/cb", "read");
+    }
+    let report = commands.json(&["check"]);
+    for what in ["integrity", "references", "accounts", "clock", "permissions", "free room"] {
+        assert!(finding(&report, what).starts_with("ok: "), "{report}");
+    }
+    let tables = report["tables"].as_array().unwrap();
+    let clients = tables.iter().find(|table| table["table"] == "clients").unwrap();
+    assert_eq!(clients["rows"], 50);
+    assert!(clients["bytes"].as_i64().unwrap() >= 8192, "the table and its index: {clients}");
+    let all: i64 = tables.iter().map(|table| table["bytes"].as_i64().unwrap()).sum();
+    let pages: i64 = server.database().query_row("SELECT sum(pgsize) FROM dbstat", [], |row| row.get(0)).unwrap();
+    assert!(tables.len() >= 9 && all > pages / 2 && all < pages, "{all} of {pages}");
+
+    let text = commands.done(&["check"]);
+    assert!(text.starts_with("WHAT ") && text.contains("\nTABLE ") && text.contains("\nclients"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_to_do_and_fails_the_command() {
+    let directory = fresh_directory();
+    let database = directory.join("hallpass.db");
+    add_user(&database, ALICE.0, ALICE.1, PASSWORD);
+    let commands = Commands::on(&database);
+    let wrong = |what: &str| {
+        let outcome = commands.run(&["check", "--json"]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert_eq!(outcome.stderr, format!("hallpass: {} is not well\n", database.display()));
+        finding(&serde_json::from_str(&outcome.stdout).unwrap(), what)
+    };
+
+    fs::set_permissions(&database, Permissions::from_mode(0o640)).unwrap();
+    let path = database.display();
+    assert_eq!(wrong("permissions"), format!("wrong: others may use {path}; chmod 600 {path}"));
+    fs::set_permissions(&database, Permissions::from_mode(0o600)).unwrap();
+
+    let sql = |statements: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(statements).unwrap();
+    sql("UPDATE events SET at = unixepoch() + 86400");
+    assert!(wrong("clock").ends_with("set the machine's clock; codes, sessions and tokens end by it"));
+    sql("UPDATE events SET at = unixepoch()");
+
+    sql("PRAGMA foreign_keys = OFF; INSERT INTO recovery_codes (user, hash) VALUES (77, x'00')");
+    assert_eq!(wrong("references"), "wrong: 1 rows refer to what is not there; restore a backup");
+    sql("DELETE FROM recovery_codes");
+
+    // An index that lacks a row: declared for all rows, and made for those that were not deleted.
+    sql("INSERT INTO users (username, email, password_hash, created_at, deleted_at) VALUES ('gone', 'gone@x', '', 1, 1);
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = replace(sql, ' WHERE deleted_at IS NULL', '') WHERE name = 'users_by_email';");
+    assert!(wrong("integrity").contains("index users_by_email; restore a backup"), "{}", wrong("integrity"));
+    let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
+fn what_is_only_worth_a_word_fails_nothing() {
+    let directory = fresh_directory();
+    let database = directory.join("hallpass.db");
+    add_user(&database, ALICE.0, ALICE.1, PASSWORD);
+    let commands = Commands::on(&database);
+    commands.done(&["user", "disable", "alice"]);
+    fs::write(directory.join("hallpass.db.schema-1"), "").unwrap();
+    let report = commands.json(&["check"]);
+    assert_eq!(finding(&report, "accounts"), "notice: none can sign in; hallpass user add NAME --email EMAIL");
+    assert!(finding(&report, "base URL").starts_with("notice: none yet; "), "{report}");
+    assert!(
+        finding(&report, "old schema").contains("is the file as an older hallpass left it; when all is well: rm "),
+        "{report}"
+    );
+    commands.refused(&["check", "--nonsense"], 2);
+    Commands::on(&directory.join("nowhere.db")).refused(&["check"], 73);
+    let _ = fs::remove_dir_all(directory);
+}
