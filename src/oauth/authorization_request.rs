@@ -97,7 +97,8 @@ pub enum ResponseMode {
 pub enum RedirectionRefusal {
     Missing,
     Malformed(String, RedirectUriRefusal),
-    NotRegistered(String),
+    /// What was sent, and the registered one most like it.
+    NotRegistered(String, Option<String>),
 }
 
 /// Why a request cannot be answered, in the order of C-AUT-10; displayed as the private reason.
@@ -123,10 +124,20 @@ impl Client {
             Err(refusals) => return refused(RedirectionRefusal::Malformed(text.to_owned(), refusals[0])),
         };
         if !self.redirect_uris().any(|registered| uri.matches(registered)) {
-            return refused(RedirectionRefusal::NotRegistered(text.to_owned()));
+            let nearest = self.redirect_uris().max_by_key(|registered| likeness(registered, text));
+            return refused(RedirectionRefusal::NotRegistered(text.to_owned(), nearest.map(str::to_owned)));
         }
         Ok(Redirection { uri, state: request.state.map(str::to_owned) })
     }
+}
+
+/// How many bytes two texts have in common at their beginning and end.
+fn likeness(one: &str, other: &str) -> usize {
+    let same = |one: &mut dyn Iterator<Item = u8>, other: &mut dyn Iterator<Item = u8>| {
+        one.zip(other).take_while(|(one, other)| one == other).count()
+    };
+    let at_start = same(&mut one.bytes(), &mut other.bytes());
+    at_start + same(&mut one.bytes().skip(at_start).rev(), &mut other.bytes().skip(at_start).rev())
 }
 
 impl Redirection {
@@ -207,9 +218,14 @@ impl fmt::Display for RedirectionRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RedirectionRefusal::Missing => f.write_str("no redirect_uri"),
-            RedirectionRefusal::NotRegistered(sent) => {
+            RedirectionRefusal::NotRegistered(sent, nearest) => {
                 f.write_str("the app did not register the redirect_uri ")?;
-                Sent(sent).fmt(f)
+                Sent(sent).fmt(f)?;
+                // Where what was sent may be shown, what is most like it helps to find the difference.
+                match nearest.as_ref().filter(|_| f.alternate()) {
+                    Some(nearest) => write!(f, "; the nearest it registered is {nearest:?}"),
+                    None => Ok(()),
+                }
             }
             RedirectionRefusal::Malformed(sent, why) => {
                 f.write_str("the redirect_uri ")?;
@@ -296,7 +312,21 @@ mod tests {
     #[test]
     fn an_unregistered_uri_is_no_redirection() {
         let request = AuthorizationRequest { redirect_uri: Some("https://evil/cb"), ..request() };
-        assert!(matches!(client().redirection(&request), Err(AuthorizationRefusal::RedirectUri(_))));
+        let refusal = client().redirection(&request).unwrap_err();
+        assert_eq!(format!("{refusal}"), "the app did not register the redirect_uri that was sent");
+        assert!(matches!(refusal, AuthorizationRefusal::RedirectUri(_)));
+    }
+
+    #[test]
+    fn where_what_was_sent_may_be_shown_the_nearest_registered_uri_is_too() {
+        for (uri, nearest) in [("https://a/cb/", "https://a/cb"), ("https://b/cb", "https://a/cb"), ("myapp://c", "myapp://cb")] {
+            let request = AuthorizationRequest { redirect_uri: Some(uri), ..request() };
+            let refusal = client().redirection(&request).unwrap_err();
+            assert!(
+                format!("{refusal:#}").ends_with(&format!("{uri:?}; the nearest it registered is {nearest:?}")),
+                "{refusal:#}"
+            );
+        }
     }
 
     proptest! {
