@@ -19,6 +19,8 @@ pub struct Config {
     pub nodeinfo_name: String,
     /// `hallpass dev`: `http` counts as `https` where approval needs no click (H-06).
     pub dev: bool,
+    /// Names and passwords that everybody knows: `dev` signs in as them with one click.
+    pub seeded: Vec<(String, String)>,
 }
 
 /// Where clients find this server (H-28).

@@ -48,6 +48,7 @@ impl Dev {
             vapid_public_key: String::new(),
             nodeinfo_name: "hallpass".into(),
             dev: true,
+            seeded: vec![(USERNAME.into(), PASSWORD.into())],
         };
         let banner = banner(&listener.url());
         run(config, store, after_login::endpoints_of, listener, options(&[], 64)?, &banner)

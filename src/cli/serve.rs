@@ -106,6 +106,7 @@ impl Serve {
             vapid_public_key: self.vapid_public_key,
             nodeinfo_name: self.nodeinfo_name,
             dev: false,
+            seeded: Vec::new(),
         };
         run(config, store, |_| None, listener, options, "")
     }

@@ -109,6 +109,11 @@ pub fn profile_url(ctx: &Context, user: &User) -> String {
     ctx.origin.url(&format!("/@{}", user.username))
 }
 
+/// `@alice@auth.example`: who somebody is to people.
+pub fn handle(ctx: &Context, user: &User) -> String {
+    format!("@{}@{}", user.username, ctx.origin.host())
+}
+
 pub fn avatar_url(ctx: &Context) -> String {
     ctx.origin.url("/avatar.png")
 }

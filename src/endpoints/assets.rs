@@ -6,6 +6,9 @@ use crate::pages::STYLESHEET;
 
 const AVATAR: &[u8] = include_bytes!("../../templates/avatar.png");
 const HEADER: &[u8] = include_bytes!("../../templates/header.png");
+const FAVICON: &[u8] = include_bytes!("../../templates/favicon.ico");
+/// There is nothing here to be found by searching.
+const ROBOTS: &[u8] = b"User-agent: *\nDisallow: /\n";
 
 pub fn stylesheet(_: &Context, _: &Request) -> Response {
     kept("text/css; charset=utf-8", STYLESHEET.as_bytes())
@@ -19,6 +22,15 @@ pub fn avatar(_: &Context, _: &Request) -> Response {
 /// The wide picture behind it.
 pub fn header(_: &Context, _: &Request) -> Response {
     kept("image/png", HEADER)
+}
+
+/// What browsers ask for without being told to.
+pub fn favicon(_: &Context, _: &Request) -> Response {
+    kept("image/x-icon", FAVICON)
+}
+
+pub fn robots(_: &Context, _: &Request) -> Response {
+    kept("text/plain; charset=utf-8", ROBOTS)
 }
 
 fn kept(content_type: &'static str, bytes: &'static [u8]) -> Response {

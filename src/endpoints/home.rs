@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Context;
 use super::error::{PageError, server_error};
-use super::page::page;
+use super::page::{page, render};
 use super::session::signed_in;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::session::{Purpose, form_token};
@@ -21,7 +21,7 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         sign_out_token: person.as_ref().map(|person| form_token(&person.session, Purpose::SignOut, &["/"])).unwrap_or_default(),
         issuer: ctx.origin.issuer(),
     };
-    Ok(page(StatusCode::OK, ctx.pages.render(&page_shown)))
+    Ok(page(StatusCode::OK, render(ctx, request, &page_shown)))
 }
 
 /// 200 while the database can be read.

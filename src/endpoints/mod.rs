@@ -21,8 +21,10 @@ mod home;
 mod instance;
 mod introspection;
 mod known_places;
+mod language;
 mod metadata;
 mod page;
+mod profile;
 mod resource_owner;
 mod return_to;
 mod revocation;
@@ -38,13 +40,12 @@ mod try_again;
 mod userinfo;
 
 pub use bearer::owner_with;
-pub use error::refuse;
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, Origin};
-use crate::http::{Method, Params, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Method, Params, Request, Response, StatusCode};
 use crate::oauth::half_session::HalfSessionKey;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
@@ -79,7 +80,7 @@ impl AuthorizationServer {
         let Some(origin) = self.config.base_url.origin(request.header("host")) else {
             // RFC 9110 §15.5.20: without a base URL only our own loopback names are ours (H-28).
             let Request { path, headers, id, .. } = request;
-            let response = refuse(StatusCode::MISDIRECTED_REQUEST, path, headers, id);
+            let response = self.refuse(StatusCode::MISDIRECTED_REQUEST, path, headers, id, now);
             return response.because("Host is no loopback name with our port, and there is no --base-url");
         };
         self.respond(request, self.store.patient(), now, random, origin)
@@ -94,6 +95,11 @@ impl AuthorizationServer {
         let origin = self.config.base_url.origin(request.header("host"))?;
         let response = self.respond(request, self.store.impatient(), now, random, origin);
         Some(response).filter(|response| response.status != StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// What the edge refuses by itself, or found broken. Needs no more than words, so it never waits.
+    pub fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str, now: Timestamp) -> Response {
+        error::refuse(&self.pages, status, path, headers, request_id, now)
     }
 
     /// Answers as this origin, with this way into the store.
@@ -156,6 +162,7 @@ fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
         "/" => &[(Get, home::get)],
         "/auth/sign_in" => &[(Get, sign_in::get), (Post, sign_in::post)],
         "/auth/second_factor" => &[(Get, second_step::get), (Post, second_step::post)],
+        "/auth/language" => &[(Get, language::choose)],
         "/auth/sign_out" => &[(Post, sign_in::sign_out), (Delete, sign_in::sign_out)],
         "/account" => &[(Get, account::get)],
         "/account/password" => &[(Get, account::password::get), (Post, account::password::post)],
@@ -184,10 +191,15 @@ fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
         "/style.css" => &[(Get, assets::stylesheet)],
         "/avatar.png" => &[(Get, assets::avatar)],
         "/header.png" => &[(Get, assets::header)],
+        "/favicon.ico" => &[(Get, assets::favicon)],
+        "/robots.txt" => &[(Get, assets::robots)],
+        _ if profile::name_in(path).is_some() => &[(Get, profile::get)],
         _ if last_segment_under(path, "/api/v1/accounts/").is_some() => &[(Get, accounts::get)],
-        _ if last_segment_under(path, "/oauth/authorized_applications/").is_some() => {
-            &[(Delete, authorized_applications::delete), (Post, authorized_applications::delete)]
-        }
+        _ if last_segment_under(path, "/oauth/authorized_applications/").is_some() => &[
+            (Get, authorized_applications::confirm),
+            (Delete, authorized_applications::delete),
+            (Post, authorized_applications::delete),
+        ],
         _ => return None,
     })
 }
@@ -230,6 +242,8 @@ fn is_quick(path: &str) -> bool {
             | "/style.css"
             | "/avatar.png"
             | "/header.png"
+            | "/favicon.ico"
+            | "/robots.txt"
     )
 }
 
@@ -281,5 +295,8 @@ fn with_common_headers(mut response: Response) -> Response {
     if !response.headers.contains_key("cache-control") {
         response = response.with("cache-control", "private, no-store");
     }
-    response.with("vary", "Authorization, Origin").with("x-content-type-options", "nosniff")
+    // A page has one language, and is for one person (RFC 9110 §12.5.5).
+    let is_page = response.headers.contains_key("content-language");
+    let vary = if is_page { "Accept, Accept-Language, Authorization, Cookie, Origin" } else { "Authorization, Origin" };
+    response.with("vary", vary).with("x-content-type-options", "nosniff")
 }

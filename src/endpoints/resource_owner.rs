@@ -7,12 +7,13 @@ use super::Context;
 use super::events::{event, note_in_passing};
 use super::known_places::Places;
 use super::throttle::PasswordTry;
-use super::try_again::TryAgain;
+use super::try_again::{TooOften, TryAgain};
 use crate::http::Request;
 use crate::oauth::event::EventKind;
 use crate::oauth::password::{Password, PasswordHash};
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::user::{Login, User};
+use crate::pages::Notice;
 use crate::store::{Fault, Write};
 
 /// An account whose password was presented.
@@ -184,9 +185,9 @@ pub fn prove_own_password(
 
 impl OwnerRefusal {
     /// For who is offered the form again: one message, whatever it was.
-    pub fn try_again(self, notice: &str) -> TryAgain {
+    pub fn try_again(self, notice: impl Into<Notice>) -> TryAgain {
         match self {
-            OwnerRefusal::Throttled(throttled) => TryAgain::later("passwords", &throttled, self.to_string()),
+            OwnerRefusal::Throttled(throttled) => TryAgain::later(TooOften::Passwords, &throttled, self.to_string()),
             _ => TryAgain::told(notice, self.to_string()),
         }
     }

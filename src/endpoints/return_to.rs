@@ -39,7 +39,7 @@ impl ReturnTo {
         ReturnTo("/account".to_owned())
     }
 
-    fn home() -> ReturnTo {
+    pub fn home() -> ReturnTo {
         ReturnTo("/".to_owned())
     }
 
@@ -47,7 +47,8 @@ impl ReturnTo {
     fn parse(text: &str) -> Option<ReturnTo> {
         let path = text.split('?').next().unwrap_or("");
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_plain && OWN_PAGES.contains(&path)).then(|| ReturnTo(text.to_owned()))
+        let is_own = OWN_PAGES.contains(&path) || path.starts_with("/oauth/authorized_applications/");
+        (is_plain && is_own).then(|| ReturnTo(text.to_owned()))
     }
 
     /// What the sign-in page, or a later one on that way, was opened with: an authorization request's own query as it was, or `return_to`.
@@ -62,6 +63,20 @@ impl ReturnTo {
     /// What a form of ours carried.
     pub fn of_form(params: &Params) -> ReturnTo {
         params.text("return_to").and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::home)
+    }
+
+    /// Where the row of languages was shown: a page of ours, which shows itself again. What its address said of languages is left
+    /// out, or the choice would not count.
+    pub fn of_language_row(params: &Params) -> ReturnTo {
+        let Some(text) = params.text("return_to") else { return ReturnTo::home() };
+        // One slash and no backslash: nothing a browser could read as a host.
+        let is_path = text.starts_with('/') && !text.starts_with("//");
+        if !is_path || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+            return ReturnTo::home();
+        }
+        let Some((path, query)) = text.split_once('?') else { return ReturnTo(text.to_owned()) };
+        let kept: Vec<&str> = query.split('&').filter(|pair| pair.split('=').next() != Some("lang")).collect();
+        ReturnTo(if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
     }
 
     /// The page at this path, leading back here. An authorization request goes as its own query: it never gets longer.
@@ -112,6 +127,8 @@ mod tests {
             ("/account/second_factor/end", false),
             ("/account/sessions/end", false),
             ("/account/../x", false),
+            ("/oauth/authorized_applications/7", true),
+            ("/oauth/authorized_applicationsx", false),
             ("//evil.example", false),
             ("/\\evil.example", false),
             ("https://evil.example/", false),
@@ -122,6 +139,25 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(ReturnTo::parse(text).is_some(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_row_of_languages_leads_back_to_its_page() {
+        for (text, expected) in [
+            ("/", "/"),
+            ("/auth/sign_in?client_id=x&lang=fr&scope=a%20b", "/auth/sign_in?client_id=x&scope=a%20b"),
+            ("/oauth/authorize?lang=fr", "/oauth/authorize"),
+            ("/@alice?language=x&lang", "/@alice?language=x"),
+            ("//evil.example/", "/"),
+            ("/\\evil.example/", "/"),
+            ("/a\\b", "/"),
+            ("https://evil.example/", "/"),
+            ("/?x=\r\nSet-Cookie: a=b", "/"),
+            ("", "/"),
+        ] {
+            let params = Params::of(&[("return_to", text)]);
+            assert_eq!(ReturnTo::of_language_row(&params).as_str(), expected, "{text:?}");
         }
     }
 

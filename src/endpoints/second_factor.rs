@@ -6,7 +6,7 @@ use super::Context;
 use super::events::event;
 use super::known_places::Places;
 use super::throttle::PasswordTry;
-use super::try_again::TryAgain;
+use super::try_again::{TooOften, TryAgain};
 use crate::http::Request;
 use crate::oauth::event::EventKind;
 use crate::oauth::rate_limit::Throttled;
@@ -63,7 +63,7 @@ impl SecondFactorRefusal {
     /// For who is offered the form again.
     pub fn try_again(self) -> TryAgain {
         let notice = match self {
-            SecondFactorRefusal::Throttled(throttled) => return TryAgain::later("codes", &throttled, self.to_string()),
+            SecondFactorRefusal::Throttled(throttled) => return TryAgain::later(TooOften::Codes, &throttled, self.to_string()),
             SecondFactorRefusal::Changed => "Your account was just changed. Please start again.",
             SecondFactorRefusal::Blank | SecondFactorRefusal::Wrong => {
                 "That code did not work. Each works once: wait for the next one, and check that the clock of your device is right."

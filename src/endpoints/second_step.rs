@@ -3,7 +3,7 @@
 
 use super::Context;
 use super::error::PageError;
-use super::page::page_leading_to_client;
+use super::page::{page_leading_to_client, render_on_the_way};
 use super::resource_owner::ProvedOwner;
 use super::return_to::{ReturnTo, to_sign_in};
 use super::second_factor::{SecondFactorRefusal, with_second_factor};
@@ -13,7 +13,7 @@ use super::sign_in::{self, WaitingApp};
 use super::try_again::TryAgain;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::session::{Purpose, form_token, is_form_token};
-use crate::pages;
+use crate::pages::{self, Notice};
 use crate::store::UsedFactor;
 
 const PATH: &str = "/auth/second_factor";
@@ -36,17 +36,18 @@ pub fn get(ctx: &Context, request: &Request) -> Response {
 fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let return_to = ReturnTo::of_sign_in(request, &request.params()?);
     match half_signed_in(ctx, request)? {
-        Some(person) => form(ctx, StatusCode::OK, &person, &return_to, None),
+        Some(person) => form(ctx, request, StatusCode::OK, &person, &return_to, None),
         None => Ok(to_sign_in(StatusCode::FOUND, &return_to)),
     }
 }
 
 fn form(
     ctx: &Context,
+    request: &Request,
     status: StatusCode,
     person: &HalfSignedIn,
     return_to: &ReturnTo,
-    notice: Option<&str>,
+    notice: Option<&Notice>,
 ) -> Result<Response, PageError> {
     let behind = WaitingApp::behind(ctx, return_to)?;
     let page = pages::SecondStep {
@@ -57,7 +58,7 @@ fn form(
         authenticity_token: form_token(&person.half, Purpose::SecondFactor, &[return_to.as_str()]),
     };
     let scheme = behind.as_ref().and_then(|app| app.scheme.as_deref());
-    Ok(page_leading_to_client(status, ctx.pages.render(&page), scheme))
+    Ok(page_leading_to_client(status, render_on_the_way(ctx, request, return_to, PATH, &page), scheme))
 }
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -71,7 +72,7 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return from_the_start(ctx, request, &return_to, "the second step without the first, or more than five minutes after it");
     };
     let again = |why: TryAgain| {
-        let page = form(ctx, why.status(), &person, &return_to, Some(&why.notice));
+        let page = form(ctx, request, why.status(), &person, &return_to, Some(&why.notice));
         page.map(|page| why.with(page))
     };
     if !is_form_token(params.text("authenticity_token"), &person.half, Purpose::SecondFactor, &[return_to.as_str()]) {
@@ -99,7 +100,7 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
 
 /// The first step once more, with the same return target.
 fn from_the_start(ctx: &Context, request: &Request, return_to: &ReturnTo, reason: &str) -> Result<Response, PageError> {
-    let notice = Some("That took too long, or your account was just changed. Please sign in again.");
-    let page = sign_in::form(ctx, request, StatusCode::UNPROCESSABLE_ENTITY, return_to, "", notice)?;
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let page = sign_in::form(ctx, request, status, return_to, "", Some(&Notice::TookTooLong))?;
     Ok(without_half_session(ctx, page).because(reason))
 }

@@ -120,11 +120,18 @@ pub fn without_session(ctx: &Context, response: Response) -> Response {
     response.with_another("set-cookie", &our_cookie(ctx, SESSION, "", Keep::Discard))
 }
 
+/// A cookie for the whole of this server and no script.
 pub(super) fn our_cookie(ctx: &Context, name: &str, value: &str, keep: Keep) -> String {
     set_cookie(&cookie_name(ctx, name), value, keep, ctx.origin.is_https())
 }
 
 /// On https no other host, and no http page of ours, can set a cookie of this name (RFC 6265bis §4.1.3.2).
 pub(super) fn cookie_name(ctx: &Context, name: &str) -> String {
-    if ctx.origin.is_https() { format!("__Host-{name}") } else { name.to_owned() }
+    let [on_https, on_http] = cookie_names(name);
+    if ctx.origin.is_https() { on_https } else { on_http }
+}
+
+/// On https, and on http.
+pub(super) fn cookie_names(name: &str) -> [String; 2] {
+    [format!("__Host-{name}"), name.to_owned()]
 }

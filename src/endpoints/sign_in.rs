@@ -6,7 +6,7 @@ use super::Context;
 use super::authorization::verify;
 use super::error::PageError;
 use super::events::event;
-use super::page::page_leading_to_client;
+use super::page::{page_leading_to_client, render_on_the_way};
 use super::resource_owner::{PasswordProof, prove_password};
 use super::return_to::ReturnTo;
 use super::second_step;
@@ -17,7 +17,7 @@ use crate::http::{Request, Response, StatusCode};
 use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{PreSession, Purpose, form_token, is_form_token};
-use crate::pages;
+use crate::pages::{self, Notice};
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
     show(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
@@ -39,7 +39,7 @@ pub fn form(
     status: StatusCode,
     return_to: &ReturnTo,
     username: &str,
-    notice: Option<&str>,
+    notice: Option<&Notice>,
 ) -> Result<Response, PageError> {
     let behind = WaitingApp::behind(ctx, return_to)?;
     let (pre_session, is_new) = match pre_session_cookie(ctx, request) {
@@ -52,9 +52,10 @@ pub fn form(
         notice,
         return_to: return_to.as_str(),
         authenticity_token: form_token(&pre_session, Purpose::SignIn, &[return_to.as_str()]),
+        seeded: &ctx.config.seeded,
     };
     let scheme = behind.as_ref().and_then(|app| app.scheme.as_deref());
-    let response = page_leading_to_client(status, ctx.pages.render(&page), scheme);
+    let response = page_leading_to_client(status, render_on_the_way(ctx, request, return_to, "/auth/sign_in", &page), scheme);
     Ok(if is_new { with_pre_session(ctx, response, &pre_session) } else { response })
 }
 
@@ -93,16 +94,13 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         page.map(|page| why.with(page))
     };
     if !is_shown_here {
-        let notice = "This page was open for too long. Please sign in again.";
-        return again(TryAgain::told(notice, PageError::FormToken.to_string()));
+        return again(TryAgain::told(Notice::Expired, PageError::FormToken.to_string()));
     }
     let owner = match prove_password(ctx, request, login, params.verbatim("user[password]"))? {
         Ok(PasswordProof::Owner(owner)) => owner,
         Ok(PasswordProof::NeedsSecondFactor(owner)) => return second_step::lead_to(ctx, owner, &return_to),
         // One message, whatever it was.
-        Err(refusal) => {
-            return again(refusal.try_again("That did not work. Check the name and the password, and try again."));
-        }
+        Err(refusal) => return again(refusal.try_again(Notice::Failed)),
     };
 
     let start = SessionStart::draw(ctx, request);
@@ -116,7 +114,7 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     })?;
     match kept {
         Ok(()) => Ok(start.with_cookies(ctx, Response::redirect(StatusCode::SEE_OTHER, return_to.as_str()))),
-        Err(refusal) => again(refusal.try_again("Your account was just changed. Please sign in again.")),
+        Err(refusal) => again(refusal.try_again(Notice::Changed)),
     }
 }
 

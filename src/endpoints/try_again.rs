@@ -2,23 +2,35 @@
 
 use crate::http::{Response, StatusCode};
 use crate::oauth::rate_limit::Throttled;
+use crate::pages::Notice;
 
 pub struct TryAgain {
-    pub notice: String,
+    pub notice: Notice,
     /// For the log.
     reason: String,
     /// In seconds, if too many tries failed (H-24).
     retry_after: Option<i64>,
 }
 
+/// What was wrong too often.
+#[derive(Clone, Copy)]
+pub enum TooOften {
+    Passwords,
+    Codes,
+}
+
 impl TryAgain {
-    pub fn told(notice: &str, reason: impl Into<String>) -> TryAgain {
-        TryAgain { notice: notice.to_owned(), reason: reason.into(), retry_after: None }
+    pub fn told(notice: impl Into<Notice>, reason: impl Into<String>) -> TryAgain {
+        TryAgain { notice: notice.into(), reason: reason.into(), retry_after: None }
     }
 
-    /// `what` was wrong too often.
-    pub fn later(what: &str, throttled: &Throttled, reason: impl Into<String>) -> TryAgain {
-        let notice = format!("Too many {what} were wrong. Please try again in {}.", in_words(throttled.retry_after));
+    /// Too much of it was wrong.
+    pub fn later(what: TooOften, throttled: &Throttled, reason: impl Into<String>) -> TryAgain {
+        let minutes = (throttled.retry_after + 59) / 60;
+        let notice = match what {
+            TooOften::Passwords => Notice::Throttled { minutes },
+            TooOften::Codes => Notice::ThrottledCodes { minutes },
+        };
         TryAgain { notice, reason: reason.into(), retry_after: Some(throttled.retry_after) }
     }
 
@@ -34,13 +46,5 @@ impl TryAgain {
             Some(seconds) => page.with("retry-after", &seconds.to_string()),
             None => page,
         }
-    }
-}
-
-/// A time to wait, for a person.
-fn in_words(seconds: i64) -> String {
-    match (seconds + 59) / 60 {
-        ..=1 => "a minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
     }
 }

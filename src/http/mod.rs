@@ -1,9 +1,10 @@
 //! What arrives and what leaves: bytes in, values out. Knows no OAuth and does no I/O.
 //!
 //! `request` is what the edge hands over, `params` the one map of a request's parameters (C-PAR),
-//! `header` reads the few headers that carry meaning here, `response` is what goes back, `location`
+//! `header` reads the few headers that carry meaning here, `accept_language` one more, `response` is what goes back, `location`
 //! puts parameters into a URI, `user_agent` puts a browser into words.
 
+pub mod accept_language;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod header;

@@ -1,5 +1,7 @@
 //! Clients (RFC 6749 §2): on Mastodon's wire they are "apps". All are confidential (C-CLI-06).
 
+use url::Url;
+
 use super::scope::ScopeSet;
 use super::secret::{Hashed, Secret, base64url, secret};
 use super::time::Timestamp;
@@ -65,6 +67,11 @@ impl Client {
     }
 }
 
+/// The host of the website that an app claims; all that people can judge it by.
+pub fn website_host(website: &str) -> Option<String> {
+    Some(Url::parse(website).ok()?.host_str()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +107,19 @@ mod tests {
             [("my-bot", true), ("", false), ("a b", false), ("a:b", false), (&"a".repeat(128), true), (&"a".repeat(129), false)]
         {
             assert_eq!(is_given_client_id(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_website_is_told_by_its_host() {
+        for (website, expected) in [
+            ("https://elk.example/about?x#y", Some("elk.example")),
+            ("https://elk.example@evil.example:8443/", Some("evil.example")),
+            ("HTTP://ELK.example", Some("elk.example")),
+            ("mailto:me@elk.example", None),
+            ("elk.example", None),
+        ] {
+            assert_eq!(website_host(website).as_deref(), expected, "{website}");
         }
     }
 }

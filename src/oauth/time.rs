@@ -45,7 +45,7 @@ impl Timestamp {
 
     /// Year, month and day in the proleptic Gregorian calendar. Counts in eras of 400 years from 1 March of year 0,
     /// where the leap day is the last of the year and every era has 146,097 days.
-    fn date(self) -> (i64, i64, i64) {
+    pub fn date(self) -> (i64, i64, i64) {
         let days = self.0.div_euclid(86_400) + 719_468; // 1970-01-01 is this many days after 0000-03-01
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);

@@ -3,14 +3,14 @@
 use qrcodegen::{QrCode as Modules, QrCodeEcc};
 use serde::Serialize;
 
-use super::Page;
+use super::{Notice, Page};
 
 /// The second factor, asked for after the password.
 #[derive(Serialize)]
 pub struct SecondStep<'p> {
     /// The app the person will come back to.
     pub app: Option<&'p str>,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     pub return_to: &'p str,
     /// The sign-in page, for who is somebody else.
     pub start_again: String,
@@ -45,7 +45,7 @@ pub struct SignedInBrowser {
 #[derive(Serialize)]
 pub struct ChangePassword<'p> {
     pub username: &'p str,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     pub authenticity_token: String,
 }
 
@@ -53,7 +53,7 @@ pub struct ChangePassword<'p> {
 #[derive(Serialize)]
 pub struct SetUpSecondFactor<'p> {
     pub username: &'p str,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     /// `otpauth://…`; the QR code says the same.
     pub uri: String,
     pub qr_code: QrCode,
@@ -66,7 +66,7 @@ pub struct SetUpSecondFactor<'p> {
 #[derive(Serialize)]
 pub struct EndSecondFactor<'p> {
     pub username: &'p str,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     pub authenticity_token: String,
 }
 
@@ -75,7 +75,7 @@ pub struct EndSecondFactor<'p> {
 pub struct NewRecoveryCodes<'p> {
     pub username: &'p str,
     pub left: i64,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     pub return_to: &'p str,
     pub authenticity_token: String,
 }

@@ -1,19 +1,23 @@
-//! What a person sees. The only place that knows templates: a struct per page, and the words for scopes.
+//! What a person sees. The only place that knows templates: a struct per page here, the `language` it is in, its `words`, and
+//! the `permissions` that scopes are to a person.
 
 mod account;
+mod language;
+mod permissions;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use std::collections::HashMap;
-
-use minijinja::Environment;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, context};
 use serde::Serialize;
 
 pub use account::*;
-
-use crate::oauth::scope::ScopeSet;
+pub use language::Language;
+pub use permissions::{Group, Warning, grouped, warnings};
 
 /// The stylesheet of every page, served at its own address so that the CSP needs no `unsafe-inline`.
-pub const STYLESHEET: &str = include_str!("../templates/style.css");
+pub const STYLESHEET: &str = include_str!("../../templates/style.css");
 
 /// The one script there is: it sends the form of a `form_post` answer (contract H-31).
 pub const FORM_POST_SCRIPT: &str = "document.forms[0].submit()";
@@ -23,12 +27,25 @@ pub const FORM_POST_SCRIPT_HASH: &str = "sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiq
 /// The embedded templates, ready to be filled in.
 pub struct Pages {
     environment: Environment<'static>,
-    words: HashMap<String, String>,
 }
 
 /// A page: what its template is called, and what it shows.
 pub trait Page: Serialize {
     const TEMPLATE: &'static str;
+}
+
+/// A page filled in.
+pub struct Html {
+    pub text: String,
+    pub language: Language,
+}
+
+/// How a page is shown, whatever is on it.
+#[derive(Clone, Copy, Default)]
+pub struct Frame<'f> {
+    pub language: Language,
+    /// The page's own address, to come back to in another language; without it none is offered.
+    pub here: Option<&'f str>,
 }
 
 /// `GET /`: what this is, and for who is signed in, the way out.
@@ -46,20 +63,58 @@ pub struct SignIn<'p> {
     pub app: Option<&'p str>,
     /// What was typed before.
     pub username: &'p str,
-    pub notice: Option<&'p str>,
+    pub notice: Option<&'p Notice>,
     pub return_to: &'p str,
     pub authenticity_token: String,
+    /// Whom `dev` signs in with one click: name and password.
+    pub seeded: &'p [(String, String)],
+}
+
+/// Why a form is shown again: the rest of a key, `notice.…`.
+#[derive(Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Notice {
+    Failed,
+    Expired,
+    Changed,
+    TookTooLong,
+    /// Too many wrong passwords: when to try again.
+    Throttled {
+        minutes: i64,
+    },
+    /// The same for codes of a second factor.
+    ThrottledCodes {
+        minutes: i64,
+    },
+    /// Of the pages of one's account, which speak English.
+    Said {
+        words: &'static str,
+    },
+}
+
+impl From<&'static str> for Notice {
+    fn from(words: &'static str) -> Notice {
+        Notice::Said { words }
+    }
 }
 
 /// Consent: who asks for what, and where the person will be sent.
 #[derive(Serialize)]
 pub struct Consent<'p> {
     pub app: &'p str,
-    pub website: Option<&'p str>,
+    /// The host of the website it claims.
+    pub website: Option<String>,
     pub username: &'p str,
     pub handle: String,
-    pub permissions: Vec<Permission>,
+    pub groups: Vec<Group>,
+    pub warnings: Vec<Warning>,
+    /// The scopes as the app names them.
+    pub scopes: Vec<&'p str>,
+    /// Whether it has been let in before, so that something can be new.
+    pub is_known: bool,
     pub destination: Destination,
+    /// When it will have to ask again, if not before.
+    pub ends_at: Option<i64>,
     /// Hidden fields of both forms, in the order of C-AUT-05.
     pub fields: Vec<(&'static str, &'p str)>,
     pub authenticity_token: String,
@@ -68,20 +123,13 @@ pub struct Consent<'p> {
     pub sign_out_token: String,
 }
 
-/// A scope, and what it means.
-#[derive(Serialize)]
-pub struct Permission {
-    pub scope: &'static str,
-    pub words: String,
-}
-
 /// Where the answer goes, in words for a person (C-SEC-04).
 #[derive(Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Destination {
     /// A host, perhaps with a port.
     Web(String),
-    /// An app's own scheme.
+    /// An app's own scheme, with its colon.
     App(String),
     /// The code is shown here.
     Shown,
@@ -115,164 +163,106 @@ pub struct AuthorizedApplication {
     pub id: i64,
     pub name: String,
     pub website: Option<String>,
-    pub permissions: Vec<Permission>,
-    pub since: String,
-    pub last_used: Option<String>,
+    /// Who made it, unless it registered itself: the rest of a key, `apps.made_by.…`.
+    pub made_by: Option<&'static str>,
+    pub groups: Vec<Group>,
+    pub scopes: Vec<&'static str>,
+    pub since: i64,
+    pub last_used: Option<i64>,
+    pub tokens: i64,
+}
+
+/// The question before one of them is let go, or all.
+#[derive(Serialize)]
+pub struct Revocation<'p> {
+    /// `None`: all of them.
+    pub app: Option<&'p str>,
+    pub action: String,
     pub authenticity_token: String,
 }
 
-/// What went wrong, and what to do.
+/// A person, to whoever follows the link in `profile` or `sub` (C-UIN-02).
+#[derive(Serialize)]
+pub struct Profile<'p> {
+    pub name: &'p str,
+    pub handle: String,
+    pub since: i64,
+}
+
+/// What went wrong, who can mend it, and what to do.
 #[derive(Serialize)]
 pub struct Error<'p> {
-    pub heading: &'p str,
-    pub what_to_do: &'p str,
+    /// The rest of two keys: `error.….heading` and `error.….next`.
+    pub kind: &'static str,
+    /// The rest of a key, `error.who.…`.
+    pub who: &'static str,
     /// RFC 6749's code and sentence, for the app's developer.
     pub error: Option<&'p str>,
     pub description: Option<&'p str>,
+    /// The parameter of the request that is wrong.
+    pub parameter: Option<&'p str>,
     /// The private reason; only `dev` shows it.
     pub reason: Option<&'p str>,
     pub request_id: &'p str,
     pub time: String,
 }
 
-impl Page for Home<'_> {
-    const TEMPLATE: &'static str = "home.html";
-}
-impl Page for SignIn<'_> {
-    const TEMPLATE: &'static str = "sign_in.html";
-}
-impl Page for Consent<'_> {
-    const TEMPLATE: &'static str = "consent.html";
-}
-impl Page for Code<'_> {
-    const TEMPLATE: &'static str = "code.html";
-}
-impl Page for FormPost<'_> {
-    const TEMPLATE: &'static str = "form_post.html";
-}
-impl Page for AuthorizedApplications<'_> {
-    const TEMPLATE: &'static str = "authorized_applications.html";
-}
-impl Page for Error<'_> {
-    const TEMPLATE: &'static str = "error.html";
+macro_rules! templates {
+    ($($part:literal;)* $($page:ty: $name:literal;)*) => {
+        $(impl Page for $page {
+            const TEMPLATE: &'static str = $name;
+        })*
+
+        const TEMPLATES: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../templates/", $name))),)*
+            $(($part, include_str!(concat!("../../templates/", $part))),)*
+        ];
+    };
 }
 
-const TEMPLATES: [(&str, &str); 8] = [
-    ("layout.html", include_str!("../templates/layout.html")),
-    ("home.html", include_str!("../templates/home.html")),
-    ("sign_in.html", include_str!("../templates/sign_in.html")),
-    ("consent.html", include_str!("../templates/consent.html")),
-    ("code.html", include_str!("../templates/code.html")),
-    ("form_post.html", include_str!("../templates/form_post.html")),
-    ("authorized_applications.html", include_str!("../templates/authorized_applications.html")),
-    ("error.html", include_str!("../templates/error.html")),
-];
-const WORDS: &str = include_str!("../templates/lang/en.json");
+templates! {
+    "layout.html";
+    "notice.html";
+    "permissions.html";
+    Home<'_>: "home.html";
+    SignIn<'_>: "sign_in.html";
+    Consent<'_>: "consent.html";
+    Code<'_>: "code.html";
+    FormPost<'_>: "form_post.html";
+    AuthorizedApplications<'_>: "authorized_applications.html";
+    Revocation<'_>: "revocation.html";
+    Profile<'_>: "profile.html";
+    Error<'_>: "error.html";
+}
+
+/// A language as the row at the end of a page offers it.
+#[derive(Serialize)]
+struct Offer {
+    tag: &'static str,
+    name: &'static str,
+}
 
 impl Pages {
     /// `title` is what the server calls itself; `dev` puts a line on every page that says so.
     pub fn new(title: &str, dev: bool) -> Pages {
         let mut environment = Environment::new();
-        for (name, source) in TEMPLATES.into_iter().chain(account::TEMPLATES) {
+        for (name, source) in TEMPLATES.iter().chain(&account::TEMPLATES) {
             environment.add_template(name, source).expect("every template parses, as a test shows");
         }
+        let offers = Language::all().map(|one| Offer { tag: one.tag(), name: one.name() });
         environment.add_global("server", title.to_owned());
         environment.add_global("dev", dev);
-        let words = serde_json::from_str(WORDS).expect("the words are a flat JSON object, as a test shows");
-        Pages { environment, words }
+        environment.add_global("languages", Value::from(Serde(offers.collect::<Vec<_>>())));
+        words::add_to(&mut environment);
+        Pages { environment }
     }
 
     /// The page as HTML.
-    pub fn render<P: Page>(&self, page: &P) -> String {
+    pub fn render<P: Page>(&self, frame: Frame, page: &P) -> Html {
+        let Frame { language, here } = frame;
+        let shown = context! { lang => language.tag(), dir => language.direction(), here, ..Serde(page) };
         let template = self.environment.get_template(P::TEMPLATE);
-        template.and_then(|template| template.render(Serde(page))).expect("every page renders, as a test shows")
-    }
-
-    /// What these scopes mean. A scope without words is shown as it is.
-    pub fn permissions(&self, scopes: &ScopeSet) -> Vec<Permission> {
-        let words = |scope: &str| self.words.get(&format!("scope.{scope}")).cloned().unwrap_or_else(|| scope.to_owned());
-        scopes.iter().map(|scope| Permission { scope, words: words(scope) }).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oauth::scope::SERVER_SCOPES;
-
-    #[test]
-    fn every_page_renders_and_escapes_what_others_wrote() {
-        let pages = Pages::new("A <server>", true);
-        let evil = "<script>alert('x')</script>\"";
-        let scopes = ScopeSet::parse(&SERVER_SCOPES.join(" ")).unwrap();
-        let texts = [
-            pages.render(&Home { username: Some(evil), sign_out_token: "t".into(), issuer: evil.into() }),
-            pages.render(&SignIn {
-                app: Some(evil),
-                username: evil,
-                notice: Some(evil),
-                return_to: evil,
-                authenticity_token: "t".into(),
-            }),
-            pages.render(&Consent {
-                app: evil,
-                website: Some(evil),
-                username: evil,
-                handle: evil.into(),
-                permissions: pages.permissions(&scopes),
-                destination: Destination::Web(evil.into()),
-                fields: vec![("state", evil)],
-                authenticity_token: "t".into(),
-                return_to: evil,
-                sign_out_token: "t".into(),
-            }),
-            pages.render(&Code { app: evil, code: evil }),
-            pages.render(&AuthorizedApplications {
-                username: evil,
-                applications: vec![AuthorizedApplication {
-                    id: 1,
-                    name: evil.into(),
-                    website: Some(evil.into()),
-                    permissions: pages.permissions(&scopes),
-                    since: "2026-01-01".into(),
-                    last_used: None,
-                    authenticity_token: "t".into(),
-                }],
-            }),
-            pages.render(&Error {
-                heading: evil,
-                what_to_do: evil,
-                error: Some(evil),
-                description: Some(evil),
-                reason: Some(evil),
-                request_id: evil,
-                time: "now".into(),
-            }),
-        ];
-        for text in texts {
-            assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
-            assert!(text.contains("A &lt;server&gt;"), "{text}");
-            assert!(text.len() < 12 * 1024, "{} bytes: {text}", text.len());
-        }
-        let form = pages.render(&FormPost { action: evil, fields: vec![("code", evil)], script: FORM_POST_SCRIPT });
-        assert_eq!(form.matches("<script").count(), 1);
-        assert!(form.contains(&format!("<script>{FORM_POST_SCRIPT}</script>")), "{form}");
-    }
-
-    #[test]
-    fn the_csp_allows_this_script_and_no_other() {
-        use base64ct::{Base64, Encoding};
-        use sha2::Digest;
-        let hash = Base64::encode_string(&sha2::Sha256::digest(FORM_POST_SCRIPT.as_bytes()));
-        assert_eq!(FORM_POST_SCRIPT_HASH, format!("sha256-{hash}"));
-    }
-
-    #[test]
-    fn every_scope_has_words() {
-        let pages = Pages::new("x", false);
-        let scopes = ScopeSet::parse(&SERVER_SCOPES.join(" ")).unwrap();
-        for permission in pages.permissions(&scopes) {
-            assert_ne!(permission.scope, permission.words);
-        }
+        let text = template.and_then(|template| template.render(shown)).expect("every page renders, as a test shows");
+        Html { text, language }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Application;
-use crate::endpoints::{self, AuthorizationServer};
+use crate::endpoints::AuthorizationServer;
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
@@ -17,7 +17,7 @@ impl Application for AuthorizationServer {
     }
 
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
-        endpoints::refuse(status, path, headers, request_id)
+        AuthorizationServer::refuse(self, status, path, headers, request_id, now())
     }
 }
 

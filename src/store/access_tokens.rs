@@ -50,6 +50,10 @@ pub struct AuthorizedApplication {
     /// When the oldest of what it holds was given.
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
+    /// How many tokens it has; none yet, if its code is still on the way.
+    pub tokens: i64,
+    /// As in `schema.sql`.
+    pub made_by: String,
 }
 
 impl TokenOnFile {
@@ -107,11 +111,12 @@ impl Read<'_> {
 
     /// The apps that may act for this person, or are about to, with a code on its way; the newest authorization first (C-AAP-02).
     pub fn authorized_applications(&self, user: i64, now: Timestamp) -> Result<Vec<AuthorizedApplication>, Fault> {
-        let sql = "SELECT c.id, c.name, c.website, group_concat(g.scopes, ' '), min(g.created_at), max(g.last_used_at)
-                   FROM (SELECT client, scopes, created_at, last_used_at FROM access_tokens
+        let sql = "SELECT c.id, c.name, c.website, group_concat(g.scopes, ' '), min(g.created_at), max(g.last_used_at), sum(g.is_token),
+                          c.made_by
+                   FROM (SELECT client, scopes, created_at, last_used_at, 1 AS is_token FROM access_tokens
                          WHERE user = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
                          UNION ALL
-                         SELECT client, scopes, created_at, NULL FROM authorization_codes
+                         SELECT client, scopes, created_at, NULL, 0 FROM authorization_codes
                          WHERE user = ?1 AND redeemed_at IS NULL AND revoked_at IS NULL AND expires_at > ?2) g
                    JOIN clients c ON c.id = g.client
                    WHERE c.deleted_at IS NULL
@@ -125,6 +130,8 @@ impl Read<'_> {
                 scopes: row.get(3)?,
                 created_at: row.get(4)?,
                 last_used_at: row.get(5)?,
+                tokens: row.get(6)?,
+                made_by: row.get(7)?,
             })
         })?;
         Ok(applications.collect::<rusqlite::Result<_>>()?)

@@ -11,6 +11,7 @@
 mod access_tokens;
 mod administration;
 mod authorization_codes;
+mod authorizations;
 mod checking;
 mod clients;
 mod endings;

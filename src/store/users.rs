@@ -71,6 +71,11 @@ impl Read<'_> {
         Ok(optional(statement.query_row([user], |row| row.get(0)))?.unwrap_or_default())
     }
 
+    /// The account of this name, in whatever case.
+    pub fn user_called(&self, username: &str) -> Result<Option<User>, Fault> {
+        self.user_where("u.username = ?1", username)
+    }
+
     /// Who is meant: the address first, then the handle (H-27). Disabled accounts too: the password decides who is told.
     pub fn user_by_login(&self, login: &Login) -> Result<Option<User>, Fault> {
         if let Some(user) = self.user_where("u.email = ?1", &login.email)? {

@@ -254,9 +254,9 @@ fn revoking_an_authorization_ends_its_outstanding_codes() {
     let token = server.password_token(&app, "read").access_token;
     let mut browser = Browser::new(&server);
     let (code, others) = (browser.code(&app, CB, &[]), browser.code(&other, CB, &[]));
-    let page = browser.get("/oauth/authorized_applications").expect(200);
     let action = format!("/oauth/authorized_applications/{}", app.id);
-    let form = page.forms().into_iter().find(|form| form.action.ends_with(&action)).expect("the app is listed by its id");
+    let page = browser.get(&action).expect(200);
+    let form = page.forms().into_iter().find(|form| form.action.ends_with(&action)).expect("the app goes by its id");
     browser.submit(&form).expect(303);
     assert!(is_revoked(&server, &token));
     invalid_grant(server.exchange(&app, &code, CB, &[]));

@@ -22,13 +22,14 @@ fn listed(browser: &Browser) -> Vec<serde_json::Value> {
     answer.json().as_array().expect("an array").clone()
 }
 
-/// The form that revokes this app's authorization.
-fn revoke_form(page: &Answer, app: &App) -> Form {
-    let end = format!("{LIST}/{}", app.id);
-    page.forms()
-        .into_iter()
-        .find(|form| form.action.ends_with(&end))
-        .unwrap_or_else(|| panic!("no form to {end}: {}", page.text()))
+/// The form that revokes this app's authorization, on the page that the list leads to.
+fn revoke_form(browser: &mut Browser, app: &App) -> Form {
+    let address = format!("{LIST}/{}", app.id);
+    let list = browser.get(LIST).expect(200);
+    assert!(list.text().contains(&format!("href=\"{address}\"")), "no way to {address}: {}", list.text());
+    let page = browser.get(&address).expect(200);
+    let form = page.forms().into_iter().find(|form| form.action == address);
+    form.unwrap_or_else(|| panic!("no form to {address}: {}", page.text()))
 }
 
 /// A token for this person by a code, with a click.
@@ -105,7 +106,7 @@ fn the_list_has_every_app_that_this_person_let_in_and_no_other() {
     for name in ["Bobs Birdie", "Untouched Toot", "Former Fedilab"] {
         assert!(!text.contains(name), "{name} in {text}");
     }
-    revoke_form(&page, &mine);
+    revoke_form(&mut alice, &mine);
     let cache = page.header("cache-control").unwrap_or("");
     assert!(cache.contains("private") && cache.contains("no-store"), "{cache}");
 
@@ -150,7 +151,7 @@ fn letting_an_app_go_ends_its_tokens_and_codes_of_this_person_only() {
     let bobs_code = bob.code(&app, CALLBACK, &[("scope", "profile")]);
     let own = server.app_token(&app, "read");
 
-    let form = revoke_form(&alice.get(LIST), &app);
+    let form = revoke_form(&mut alice, &app);
     assert_eq!((form.method.as_str(), form.denies()), ("POST", true), "{}", form.html);
     assert_eq!(alice.submit(&form).expect(303).location(), LIST);
 
@@ -182,7 +183,7 @@ fn a_program_that_lets_an_app_go_gets_204() {
     let app = server.register(CALLBACK, "read");
     let mut alice = signed_in(&server, "alice");
     let token = token_of(&mut alice, &app, "read");
-    let form = revoke_form(&alice.get(LIST), &app);
+    let form = revoke_form(&mut alice, &app);
     let form_token = form.value("authenticity_token").expect("a form token");
     let mut request = alice.request("DELETE", &form.action).form(&[("authenticity_token", form_token)]);
     request.headers.retain(|(name, _)| name != "Accept");
@@ -200,7 +201,7 @@ fn letting_an_app_go_needs_the_session_and_its_form() {
     let app = server.register(CALLBACK, "read");
     let (mut alice, mut bob) = (signed_in(&server, "alice"), signed_in(&server, "bob"));
     let token = token_of(&mut alice, &app, "read");
-    let form = revoke_form(&alice.get(LIST), &app);
+    let form = revoke_form(&mut alice, &app);
     assert!(Browser::new(&server).submit(&form).expect(303).location().starts_with("/auth/sign_in"));
     bob.submit(&form).expect(422);
     alice.submit(&form.clone().without("authenticity_token")).expect(422);
@@ -219,7 +220,7 @@ fn an_app_with_a_code_on_its_way_is_on_the_list_already() {
     let code = browser.code(&app, "myapp://cb", &[("scope", "read")]);
     let list = browser.get("/oauth/authorized_applications").expect(200);
     assert!(list.text().contains("Just allowed"));
-    let revoke = list.forms().into_iter().find(Form::denies).expect("a form to revoke");
+    let revoke = revoke_form(&mut browser, &app);
     browser.submit(&revoke).expect(303);
     server.exchange(&app, &code, "myapp://cb", &[]).expect_error(400, "invalid_grant", say::D_GRANT);
 }
@@ -260,9 +261,8 @@ fn a_form_for_one_app_lets_no_other_go() {
     let (app, other) = (server.register(CALLBACK, "read"), server.register(CALLBACK, "read"));
     let mut alice = signed_in(&server, "alice");
     let tokens = [token_of(&mut alice, &app, "read"), token_of(&mut alice, &other, "read")];
-    let page = alice.get(LIST).expect(200);
-    let mut crossed = revoke_form(&page, &app);
-    crossed.action = revoke_form(&page, &other).action;
+    let mut crossed = revoke_form(&mut alice, &app);
+    crossed.action = revoke_form(&mut alice, &other).action;
     alice.submit(&crossed).expect(422);
     for token in &tokens {
         server.whoami(&token.access_token).expect(200);

@@ -32,6 +32,7 @@ mod inputs;
 mod instance;
 mod introspection;
 mod metadata;
+mod pages;
 mod parameters;
 mod password;
 mod precedence;

@@ -384,8 +384,8 @@ fn letting_an_app_go_is_refused_when_the_session_ends_before_the_write() {
     let token = server.password_token(&app, "read").access_token;
     let mut browser = Browser::new(&server);
     browser.sign_in("alice", PASSWORD);
-    let list = browser.get("/oauth/authorized_applications").expect(200);
-    let form = list.forms().into_iter().find(Form::denies).expect("a form to revoke");
+    let page = browser.get(&format!("/oauth/authorized_applications/{}", app.id)).expect(200);
+    let form = page.forms().into_iter().find(Form::denies).expect("a form to revoke");
     let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let request = browser.request("POST", &form.action).form(&pairs);
     let answer = answer_across(&server, &request, "DELETE FROM sessions").expect(303);

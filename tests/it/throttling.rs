@@ -258,10 +258,7 @@ fn the_page_says_when_to_try_again_and_keeps_the_name() {
         let page = sign_in(&mut browser, "198.51.100.7", "Alice", PASSWORD).expect(429);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         let seconds: i64 = page.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("Retry-After");
-        let wait = match (seconds + 59) / 60 {
-            1 => "Please try again in a minute.".to_string(),
-            minutes => format!("Please try again in {minutes} minutes."),
-        };
+        let wait = format!("Wait <bdi>{}</bdi> min and try again.", (seconds + 59) / 60);
         assert!(page.text().contains(&wait), "{seconds}: {}", page.text());
         let form = sign_in_form(&page);
         assert_eq!((form.value("user[email]"), form.value("user[password]")), (Some("Alice"), Some("")));

@@ -8,7 +8,7 @@ pub mod sessions;
 
 use super::Context;
 use super::error::PageError;
-use super::page::page;
+use super::page::{page, render};
 use super::return_to::{ReturnTo, to_sign_in};
 use super::session::signed_in;
 use crate::http::{Request, Response, StatusCode};
@@ -52,7 +52,7 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         sessions: sessions.collect(),
         end_others_token: form_token(&person.session, Purpose::EndOtherSessions, &[]),
     };
-    Ok(page(StatusCode::OK, ctx.pages.render(&account)))
+    Ok(page(StatusCode::OK, render(ctx, request, &account)))
 }
 
 /// After a click that came without a session, or whose session ended meanwhile.

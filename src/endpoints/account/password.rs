@@ -5,7 +5,7 @@ use super::{ACCOUNT, signed_out};
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
 use crate::endpoints::events::event;
-use crate::endpoints::page::page;
+use crate::endpoints::page::{page, render_once};
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::session::{SignedIn, signed_in, with_session};
@@ -16,7 +16,7 @@ use crate::oauth::new_password::{Weakness, weakness};
 use crate::oauth::password::Password;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, SessionId, form_token, is_form_token};
-use crate::pages;
+use crate::pages::{self, Notice};
 use crate::store::Fault;
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
@@ -25,15 +25,15 @@ pub fn get(ctx: &Context, request: &Request) -> Response {
 
 fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     match signed_in(ctx, request)? {
-        Some(person) => Ok(form(ctx, StatusCode::OK, &person, None)),
+        Some(person) => Ok(form(ctx, request, StatusCode::OK, &person, None)),
         None => Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request))),
     }
 }
 
-fn form(ctx: &Context, status: StatusCode, person: &SignedIn, notice: Option<&str>) -> Response {
+fn form(ctx: &Context, request: &Request, status: StatusCode, person: &SignedIn, notice: Option<&Notice>) -> Response {
     let authenticity_token = form_token(&person.session, Purpose::ChangePassword, &[]);
     let form = pages::ChangePassword { username: &person.user.username, notice, authenticity_token };
-    page(status, ctx.pages.render(&form))
+    page(status, render_once(ctx, request, &form))
 }
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -47,7 +47,7 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Err(PageError::FormToken);
     }
     let again = |why: TryAgain| {
-        let page = form(ctx, why.status(), &person, Some(&why.notice));
+        let page = form(ctx, request, why.status(), &person, Some(&why.notice));
         Ok(why.with(page))
     };
     let new = match new_password(ctx, &person, &params)? {

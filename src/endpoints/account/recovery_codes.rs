@@ -5,7 +5,7 @@ use super::signed_out;
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
 use crate::endpoints::events::event;
-use crate::endpoints::page::page;
+use crate::endpoints::page::{page, render_once};
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::second_factor::with_second_factor;
@@ -16,7 +16,7 @@ use crate::oauth::event::EventKind;
 use crate::oauth::recovery_code::{RECOVERY_CODES, RecoveryCode};
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::session::{Purpose, form_token, is_form_token};
-use crate::pages;
+use crate::pages::{self, Notice};
 
 /// Codes on their way to the page that shows them.
 pub struct DrawnCodes(Vec<RecoveryCode>);
@@ -33,9 +33,9 @@ impl DrawnCodes {
 }
 
 /// The page that shows them, this once.
-pub fn shown_once(ctx: &Context, codes: &DrawnCodes) -> Response {
+pub fn shown_once(ctx: &Context, request: &Request, codes: &DrawnCodes) -> Response {
     let codes = codes.0.iter().map(RecoveryCode::in_groups).collect();
-    page(StatusCode::OK, ctx.pages.render(&pages::RecoveryCodes { codes }))
+    page(StatusCode::OK, render_once(ctx, request, &pages::RecoveryCodes { codes }))
 }
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
@@ -50,15 +50,16 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Ok(Response::redirect(StatusCode::FOUND, "/account/second_factor"));
     }
     let return_to = ReturnTo::of_sign_in(request, &request.params()?);
-    form(ctx, StatusCode::OK, &person, Some(&return_to), None)
+    form(ctx, request, StatusCode::OK, &person, Some(&return_to), None)
 }
 
 fn form(
     ctx: &Context,
+    request: &Request,
     status: StatusCode,
     person: &SignedIn,
     return_to: Option<&ReturnTo>,
-    notice: Option<&str>,
+    notice: Option<&Notice>,
 ) -> Result<Response, PageError> {
     let form = pages::NewRecoveryCodes {
         username: &person.user.username,
@@ -67,7 +68,7 @@ fn form(
         return_to: return_to.map_or("/account", ReturnTo::as_str),
         authenticity_token: form_token(&person.session, Purpose::RecoveryCodes, &[]),
     };
-    Ok(page(status, ctx.pages.render(&form)))
+    Ok(page(status, render_once(ctx, request, &form)))
 }
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -82,7 +83,7 @@ fn make_new(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Err(PageError::FormToken);
     }
     let again = |why: TryAgain| {
-        let page = form(ctx, why.status(), &person, None, Some(&why.notice));
+        let page = form(ctx, request, why.status(), &person, None, Some(&why.notice));
         page.map(|page| why.with(page))
     };
     // The password first: a code is not used up beside a wrong one.
@@ -102,7 +103,7 @@ fn make_new(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         Ok(is_still_signed_in)
     })?;
     match done {
-        Ok(true) => Ok(shown_once(ctx, &codes)),
+        Ok(true) => Ok(shown_once(ctx, request, &codes)),
         Ok(false) => Ok(signed_out()),
         Err(refusal) => again(refusal.try_again()),
     }

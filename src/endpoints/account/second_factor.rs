@@ -7,7 +7,7 @@ use super::{ACCOUNT, signed_out};
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
 use crate::endpoints::events::event;
-use crate::endpoints::page::page;
+use crate::endpoints::page::{page, render_once};
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::second_factor::with_second_factor;
@@ -19,7 +19,7 @@ use crate::oauth::recovery_code::Attempt;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, SessionId, form_token, is_form_token};
 use crate::oauth::totp::TotpSecret;
-use crate::pages;
+use crate::pages::{self, Notice};
 
 const PATH: &str = "/account/second_factor";
 
@@ -32,13 +32,20 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request)));
     };
     Ok(if person.user.has_second_factor {
-        end_form(ctx, StatusCode::OK, &person, None)
+        end_form(ctx, request, StatusCode::OK, &person, None)
     } else {
-        set_up_form(ctx, StatusCode::OK, &person, &TotpSecret::from_random((ctx.random)()), None)
+        set_up_form(ctx, request, StatusCode::OK, &person, &TotpSecret::from_random((ctx.random)()), None)
     })
 }
 
-fn set_up_form(ctx: &Context, status: StatusCode, person: &SignedIn, secret: &TotpSecret, notice: Option<&str>) -> Response {
+fn set_up_form(
+    ctx: &Context,
+    request: &Request,
+    status: StatusCode,
+    person: &SignedIn,
+    secret: &TotpSecret,
+    notice: Option<&Notice>,
+) -> Response {
     let uri = secret.uri(ctx.origin.host(), &person.user.username);
     let secret = secret.base32();
     let form = pages::SetUpSecondFactor {
@@ -49,13 +56,13 @@ fn set_up_form(ctx: &Context, status: StatusCode, person: &SignedIn, secret: &To
         uri,
         secret,
     };
-    page(status, ctx.pages.render(&form))
+    page(status, render_once(ctx, request, &form))
 }
 
-fn end_form(ctx: &Context, status: StatusCode, person: &SignedIn, notice: Option<&str>) -> Response {
+fn end_form(ctx: &Context, request: &Request, status: StatusCode, person: &SignedIn, notice: Option<&Notice>) -> Response {
     let authenticity_token = form_token(&person.session, Purpose::EndSecondFactor, &[]);
     let form = pages::EndSecondFactor { username: &person.user.username, notice, authenticity_token };
-    page(status, ctx.pages.render(&form))
+    page(status, render_once(ctx, request, &form))
 }
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -74,7 +81,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Ok(Response::redirect(StatusCode::SEE_OTHER, PATH)); // there is one already
     };
     let again = |why: TryAgain| {
-        let page = set_up_form(ctx, why.status(), &person, &secret, Some(&why.notice));
+        let page = set_up_form(ctx, request, why.status(), &person, &secret, Some(&why.notice));
         Ok(why.with(page))
     };
     if let Err(refusal) = prove_own_password(ctx, request, &person.user, params.verbatim("user[password]"))? {
@@ -105,7 +112,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         Ok(true)
     })?;
     Ok(match is_done {
-        true => with_session(ctx, recovery_codes::shown_once(ctx, &codes), &session),
+        true => with_session(ctx, recovery_codes::shown_once(ctx, request, &codes), &session),
         false => signed_out(),
     })
 }
@@ -121,7 +128,7 @@ fn take_away(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Err(PageError::FormToken);
     }
     let again = |why: TryAgain| {
-        let page = end_form(ctx, why.status(), &person, Some(&why.notice));
+        let page = end_form(ctx, request, why.status(), &person, Some(&why.notice));
         Ok(why.with(page))
     };
     // The password first: a code is not used up beside a wrong one.

@@ -62,7 +62,7 @@ fn decide(ctx: &Context, request: &Request, params: &Params, decision: Decision)
             Ok(deliver_error(ctx, request, redirection, terms.response_mode, &PageError::Denied, status))
         }
         (Ok(terms), Decision::Allow) => match approve(ctx, request, &verified, terms, &person, Basis::Click)? {
-            Approval::Code(code) => Ok(deliver_code(ctx, redirection, terms, &code, status)),
+            Approval::Code(code) => Ok(deliver_code(ctx, request, redirection, terms, &code, status)),
             Approval::SignedOut | Approval::ConsentGone => Ok(to_sign_in(status, &ReturnTo::authorization(&asked))),
         },
     }

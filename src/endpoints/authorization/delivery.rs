@@ -2,7 +2,7 @@
 
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
-use crate::endpoints::page::page_posting_to_client;
+use crate::endpoints::page::{page_posting_to_client, render_once};
 use crate::http::location::{with_fragment, with_query};
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::authorization_code::AuthorizationCode;
@@ -13,6 +13,7 @@ use crate::pages;
 /// Sends the code.
 pub fn deliver_code(
     ctx: &Context,
+    request: &Request,
     redirection: &Redirection,
     terms: &Terms,
     code: &AuthorizationCode,
@@ -21,7 +22,7 @@ pub fn deliver_code(
     if redirection.uri().is_out_of_band() {
         return Response::redirect(status, &with_query("/oauth/authorize/native", &[("code", code.reveal())])); // C-AUT-27
     }
-    deliver(ctx, redirection, terms.response_mode, &[("code", code.reveal())], status)
+    deliver(ctx, request, redirection, terms.response_mode, &[("code", code.reveal())], status)
 }
 
 /// Sends a refusal (RFC 6749 §4.1.2.1). Out of band there is nowhere to send it (C-AUT-32).
@@ -37,12 +38,14 @@ pub fn deliver_error(
         return error.json_or_page(ctx, request, redirection.state());
     }
     let (code, description) = error.code_and_description();
-    deliver(ctx, redirection, mode, &[("error", code), ("error_description", &description)], status).because(error.to_string())
+    deliver(ctx, request, redirection, mode, &[("error", code), ("error_description", &description)], status)
+        .because(error.to_string())
 }
 
 /// The answer, then `state` as it came, then `iss` (RFC 9207, H-03).
 fn deliver(
     ctx: &Context,
+    request: &Request,
     redirection: &Redirection,
     mode: ResponseMode,
     answer: &[(&'static str, &str)],
@@ -59,7 +62,7 @@ fn deliver(
         ResponseMode::Fragment => redirect(with_fragment(uri.as_str(), &parameters)),
         ResponseMode::FormPost => {
             let page = pages::FormPost { action: uri.as_str(), fields: parameters, script: pages::FORM_POST_SCRIPT };
-            page_posting_to_client(ctx.pages.render(&page), uri)
+            page_posting_to_client(render_once(ctx, request, &page), uri)
         }
     }
 }

@@ -12,16 +12,18 @@ pub use decision::{delete, post};
 pub use native::native;
 
 use super::Context;
+use super::accounts::handle;
 use super::error::PageError;
-use super::page::page_leading_to_client;
+use super::page::{page_leading_to_client, render};
 use super::return_to::{ReturnTo, to_sign_in};
 use super::session::{SignedIn, signed_in};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_request::{AuthorizationRefusal, AuthorizationRequest, Redirection, Terms};
-use crate::oauth::client::Client;
+use crate::oauth::client::{Client, website_host};
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::session::{Purpose, form_token};
 use crate::pages;
+use crate::store::Fault;
 use decision::{Approval, Basis, approve};
 use delivery::deliver_code;
 
@@ -69,13 +71,15 @@ fn ask(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         let (user, client) = (person.user.id, verified.client.id);
         if ctx.store.read(|rows| rows.has_consent(user, client, &terms.scopes, ctx.now))? {
             match approve(ctx, request, &verified, terms, &person, Basis::HeldToken)? {
-                Approval::Code(code) => return Ok(deliver_code(ctx, &verified.redirection, terms, &code, StatusCode::FOUND)),
+                Approval::Code(code) => {
+                    return Ok(deliver_code(ctx, request, &verified.redirection, terms, &code, StatusCode::FOUND));
+                }
                 Approval::SignedOut => return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request))),
                 Approval::ConsentGone => {} // revoked a moment ago: the person is asked
             }
         }
     }
-    Ok(consent_page(ctx, &verified, terms, &person))
+    Ok(consent_page(ctx, request, &verified, terms, &person)?)
 }
 
 /// Without a click only what a browser carries to the very host that was registered: any program can claim a custom scheme or
@@ -88,23 +92,37 @@ fn may_be_approved_unseen(ctx: &Context, uri: &RedirectUri) -> bool {
     }
 }
 
-fn consent_page(ctx: &Context, verified: &Verified, terms: &Terms, person: &SignedIn) -> Response {
+fn consent_page(
+    ctx: &Context,
+    request: &Request,
+    verified: &Verified,
+    terms: &Terms,
+    person: &SignedIn,
+) -> Result<Response, Fault> {
+    let (user, client) = (&person.user, &verified.client);
+    let held = ctx.store.read(|rows| rows.scopes_held(user.id, client.id, ctx.now))?;
+    let held: Option<Vec<&str>> = held.as_ref().map(|held| held.iter().collect());
+    let scopes: Vec<&str> = terms.scopes.iter().collect();
     let shown = verified.request.values();
     let return_to = ReturnTo::authorization(&verified.request);
     let uri = verified.redirection.uri();
     let page = pages::Consent {
-        app: &verified.client.name,
-        website: verified.client.website.as_deref(),
-        username: &person.user.username,
-        handle: format!("@{}@{}", person.user.username, ctx.origin.host()),
-        permissions: ctx.pages.permissions(&terms.scopes),
+        app: &client.name,
+        website: client.website.as_deref().and_then(website_host),
+        username: &user.username,
+        handle: handle(ctx, user),
+        groups: pages::grouped(&scopes, held.as_deref()),
+        warnings: pages::warnings(&scopes, user.is_admin),
+        scopes,
+        is_known: held.is_some(),
         destination: destination(uri),
+        ends_at: ctx.config.token_ttl.map(|seconds| ctx.now.plus(seconds).0),
         fields: AuthorizationRequest::PARAMETERS.into_iter().zip(shown).collect(),
         authenticity_token: form_token(&person.session, Purpose::Authorization, &shown),
         sign_out_token: form_token(&person.session, Purpose::SignOut, &[return_to.as_str()]),
         return_to: return_to.as_str(),
     };
-    page_leading_to_client(StatusCode::OK, ctx.pages.render(&page), uri.scheme().as_deref())
+    Ok(page_leading_to_client(StatusCode::OK, render(ctx, request, &page), uri.scheme().as_deref()))
 }
 
 /// Where the person will be sent, in words (C-SEC-04).
@@ -112,6 +130,6 @@ fn destination(uri: &RedirectUri) -> pages::Destination {
     match (uri.scheme(), uri.authority()) {
         (None, _) => pages::Destination::Shown,
         (Some(scheme), Some(authority)) if scheme == "http" || scheme == "https" => pages::Destination::Web(authority.to_owned()),
-        (Some(scheme), _) => pages::Destination::App(scheme),
+        (Some(scheme), _) => pages::Destination::App(format!("{scheme}:")),
     }
 }

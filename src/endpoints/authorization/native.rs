@@ -3,7 +3,7 @@
 
 use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
-use crate::endpoints::page::page;
+use crate::endpoints::page::{page, render_once};
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
 use crate::endpoints::session::signed_in;
 use crate::http::{Request, Response, StatusCode};
@@ -28,5 +28,5 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         issued.map_or(Ok(None), |issued| rows.client_of_row(issued.client))
     })?;
     let Some(client) = client else { return Err(nothing) };
-    Ok(page(StatusCode::OK, ctx.pages.render(&pages::Code { app: &client.name, code })))
+    Ok(page(StatusCode::OK, render_once(ctx, request, &pages::Code { app: &client.name, code })))
 }

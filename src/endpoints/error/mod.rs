@@ -171,7 +171,7 @@ common_refusals! {
     IntrospectionError: params known client fault;
     BearerError: params fault;
     RegistrationError: params fault;
-    PageError: params known fault;
+    PageError: params fault;
 }
 
 impl From<ScopeRefusal> for TokenError {
@@ -189,6 +189,12 @@ impl From<CodeRefusal> for TokenError {
 impl From<OwnerRefusal> for TokenError {
     fn from(refusal: OwnerRefusal) -> TokenError {
         TokenError::InvalidGrant(GrantRefusal::Owner(refusal))
+    }
+}
+
+impl From<BadParameter> for PageError {
+    fn from(refusal: BadParameter) -> PageError {
+        PageError::Parameter(refusal)
     }
 }
 

@@ -1,13 +1,14 @@
-//! Refusals as pages: what happened and what to do, for the person in the browser; below, in small, what the app's developer needs.
+//! Refusals as pages: what happened, who can mend it and what to do, for the person in the browser; below, in small, what the
+//! app's developer needs.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::{D_CLIENT, D_DENY, D_PKCEM, D_REQ, D_RMODE, D_RTYPE, D_RURI, D_SCOPE, OAuthError, missing, retry_after};
 use crate::endpoints::Context;
-use crate::endpoints::page::page;
+use crate::endpoints::page::{page, render_once};
 use crate::http::header::accepts_html;
-use crate::http::{Request, Response, StatusCode};
+use crate::http::{BadParameter, Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRefusal;
 use crate::pages;
 use crate::store::Fault;
@@ -15,6 +16,8 @@ use crate::store::Fault;
 /// Why a page cannot do what was asked.
 pub enum PageError {
     Malformed(String),
+    /// Sent twice, or no text (H-02).
+    Parameter(BadParameter),
     /// The form was not shown to this browser, or was changed on the way (H-29).
     FormToken,
     /// The browser says that another site's page sent the form (C-SEC-03), and by which header.
@@ -31,7 +34,7 @@ impl PageError {
     fn oauth_error(&self) -> OAuthError {
         use AuthorizationRefusal::*;
         match self {
-            PageError::Malformed(_) => OAuthError::bad_request("invalid_request", D_REQ),
+            PageError::Malformed(_) | PageError::Parameter(_) => OAuthError::bad_request("invalid_request", D_REQ),
             PageError::FormToken => OAuthError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "The form has expired."),
             PageError::OtherSite(_) => {
                 OAuthError::new(StatusCode::FORBIDDEN, "invalid_request", "The form came from another site.")
@@ -52,50 +55,48 @@ impl PageError {
         }
     }
 
-    /// What happened and what to do, for the person.
-    fn words(&self) -> (&'static str, &'static str) {
+    /// What happened, and who can mend it: the words are in `templates/lang`.
+    fn told(&self) -> Told {
+        use AuthorizationRefusal::*;
         match self {
-            PageError::Malformed(_) => (
-                "This link is broken",
-                "The app sent a request that cannot be read. Go back to the app and try again. If it happens again, please send \
-                 the details below to the people who make the app.",
-            ),
-            PageError::FormToken => (
-                "This page was open for too long",
-                "Nothing was changed. Go back, reload the page, and try again. If it happens again, check that your browser \
-                 accepts cookies from this site.",
-            ),
-            PageError::OtherSite(_) => (
-                "This did not come from a page of this server",
-                "Another site tried to act here in your name. Nothing was changed. If you wanted to do this, open the page here and \
-                 do it there.",
-            ),
-            PageError::Authorization(AuthorizationRefusal::UnknownClient(_)) => (
-                "This server does not know the app",
-                "The app is not registered here, or not any more. Remove this server from the app, add it again, and retry.",
-            ),
-            PageError::Authorization(_) => (
-                "The app asked for something it cannot have",
-                "You did nothing wrong. Please send the details below to the people who make the app.",
-            ),
-            PageError::Denied => ("Access not given", "The app was not allowed to use your account. You can close this page."),
-            PageError::NotFound(_) => ("There is nothing here", "The address is wrong, or what was here is gone."),
-            PageError::Fault(Fault::Unavailable(_)) => {
-                ("The server is busy", "It cannot do this right now. Wait a moment and try again.")
-            }
-            PageError::Fault(Fault::Damaged(_) | Fault::Bug(_)) => (
-                "Something broke on this server",
-                "It is not your fault. Try again later. If it stays so, tell whoever runs this server, with the details below.",
-            ),
+            PageError::Malformed(_) | PageError::Parameter(_) => Told("malformed", "app"),
+            PageError::FormToken => Told("expired", "you"),
+            PageError::OtherSite(_) => Told("other_site", "nobody"),
+            PageError::Denied => Told("denied", "nobody"),
+            PageError::NotFound(_) => Told("not_found", "you"),
+            PageError::Fault(Fault::Unavailable(_)) => Told("busy", "time"),
+            PageError::Fault(Fault::Damaged(_) | Fault::Bug(_)) => Told("broken", "server"),
+            PageError::Authorization(refusal) => match refusal {
+                UnknownClient(_) => Told("unknown_client", "you"),
+                RedirectUri(_) => Told("redirect_uri", "app"),
+                Scope(_) => Told("scope", "app"),
+                Missing(_) | ResponseType(_) | ResponseMode(_) | ChallengeMethod(_) | Challenge => Told("request", "app"),
+            },
+        }
+    }
+
+    /// The parameter that is wrong, where it is one.
+    fn parameter(&self) -> Option<&str> {
+        use AuthorizationRefusal::*;
+        match self {
+            PageError::Parameter(BadParameter::Repeated(name) | BadParameter::NotText(name)) => Some(name),
+            PageError::Authorization(refusal) => Some(match refusal {
+                Missing(name) => name,
+                UnknownClient(_) => "client_id",
+                RedirectUri(_) => "redirect_uri",
+                ResponseType(_) => "response_type",
+                ResponseMode(_) => "response_mode",
+                Scope(_) => "scope",
+                ChallengeMethod(_) => "code_challenge_method",
+                Challenge => "code_challenge",
+            }),
+            _ => None,
         }
     }
 
     /// The refusal as a page.
     pub fn page(&self, ctx: &Context, request: &Request) -> Response {
-        let oauth = self.oauth_error();
-        let (heading, what_to_do) = self.words();
-        let response = error_page(ctx, request, &oauth, heading, what_to_do, self);
-        retry_after(response)
+        retry_after(error_page(ctx, request, &self.oauth_error(), self.told(), self.parameter(), self))
     }
 
     /// The refusal as JSON, for a POST whose sender is no browser (C-AUT-26, C-AUT-32, H-16); else as a page.
@@ -128,6 +129,7 @@ impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PageError::Malformed(reason) => f.write_str(reason),
+            PageError::Parameter(refusal) => refusal.fmt(f),
             PageError::FormToken => f.write_str("the form was not shown to this browser, or was changed"),
             PageError::Denied => f.write_str("denied by the person"),
             PageError::OtherSite(sign) => f.write_str(sign),
@@ -138,25 +140,30 @@ impl fmt::Display for PageError {
     }
 }
 
+/// What a page says of an error, by the keys of its words: what happened, and who can mend it.
+#[derive(Clone, Copy)]
+pub struct Told(pub &'static str, pub &'static str);
+
 /// A refusal's page.
 pub fn error_page(
     ctx: &Context,
     request: &Request,
     oauth: &OAuthError,
-    heading: &str,
-    what_to_do: &str,
+    Told(kind, who): Told,
+    parameter: Option<&str>,
     reason: &dyn fmt::Display,
 ) -> Response {
     // Only `dev` shows what exactly was sent: in a log it might be a secret in the wrong place.
     let detail = format!("{reason:#}");
     let shown = pages::Error {
-        heading,
-        what_to_do,
+        kind,
+        who,
         error: Some(oauth.error),
         description: Some(&oauth.description),
+        parameter,
         reason: Some(detail.as_str()).filter(|_| ctx.config.dev),
         request_id: &request.id,
         time: ctx.now.rfc3339(),
     };
-    page(oauth.status, ctx.pages.render(&shown)).because(reason.to_string())
+    page(oauth.status, render_once(ctx, request, &shown)).because(reason.to_string())
 }

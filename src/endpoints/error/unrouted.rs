@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use super::page::{PageError, error_page};
+use super::page::{PageError, Told, error_page};
 use super::{OAuthError, retry_after};
+use crate::endpoints::language::language_of_browser;
 use crate::endpoints::page::page;
 use crate::endpoints::{Context, cors, routed_path, with_common_headers};
 use crate::http::header::prefers_json;
 use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::oauth::time::Timestamp;
+use crate::pages::{self, Frame, Pages};
 
 /// Whether a refusal at this path is JSON (C-GEN-05): it is an API's, or the asker says so.
 fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
@@ -37,44 +40,55 @@ pub fn method_not_allowed(ctx: &Context, request: &Request, allow: &str) -> Resp
     } else {
         let oauth =
             OAuthError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address answers to other methods.");
-        error_page(
-            ctx,
-            request,
-            &oauth,
-            "This address cannot be opened this way",
-            "Go back and use the link or the button there.",
-            &"method not allowed",
-        )
+        error_page(ctx, request, &oauth, Told("method", "you"), None, &"method not allowed")
     };
     response.with("allow", allow)
 }
 
 /// What the edge refuses by itself (too large, too late, too many) or found broken, in the shape of the place it was meant for.
-/// Needs nothing of the server's, which may be what is missing.
-pub fn refuse(status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
-    let text = match status {
-        StatusCode::MISDIRECTED_REQUEST => "This server has no name but its loopback address; give it one with --base-url.",
-        StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
-        StatusCode::PAYLOAD_TOO_LARGE => "The request is too large.",
-        StatusCode::URI_TOO_LONG => "The address is too long.",
-        StatusCode::EXPECTATION_FAILED => "The Expect header names something this server does not do.",
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's headers are too large.",
-        StatusCode::INTERNAL_SERVER_ERROR => "The server failed at this. Its log says why.",
-        StatusCode::SERVICE_UNAVAILABLE => "The server cannot do this right now. Try again in a moment.",
-        _ => "The request cannot be read.",
-    };
+/// Needs nothing of the server's but its words: the rest may be what is missing.
+pub fn refuse(pages: &Pages, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str, now: Timestamp) -> Response {
+    let (error, text, Told(kind, who)) = refusal_of(status);
     let response = if is_json_place(path, headers) || path.is_empty() {
-        let code = match status {
-            StatusCode::INTERNAL_SERVER_ERROR => "server_error",
-            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
-            _ => "invalid_request",
-        };
-        Response::json(status, &json!({ "error": code, "error_description": text }))
+        Response::json(status, &json!({ "error": error, "error_description": text }))
     } else {
-        let html = format!(
-            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{status}</title>\n<h1>{text}</h1>\n<p>Request {request_id}</p>\n</html>\n"
-        );
-        page(status, html)
+        let shown = pages::Error {
+            kind,
+            who,
+            error: Some(error),
+            description: Some(text),
+            parameter: None,
+            reason: None,
+            request_id,
+            time: now.rfc3339(),
+        };
+        page(status, pages.render(Frame { language: language_of_browser(headers), here: None }, &shown))
     };
     with_common_headers(cors::allow(retry_after(response), headers, routed_path(path)))
+}
+
+/// `error`, its sentence, and what a page says.
+fn refusal_of(status: StatusCode) -> (&'static str, &'static str, Told) {
+    let (text, told) = match status {
+        StatusCode::MISDIRECTED_REQUEST => {
+            ("This server has no name but its loopback address; give it one with --base-url.", Told("misdirected", "server"))
+        }
+        StatusCode::REQUEST_TIMEOUT => ("The request did not arrive in time.", Told("too_late", "you")),
+        StatusCode::PAYLOAD_TOO_LARGE => ("The request is too large.", Told("too_large", "you")),
+        StatusCode::URI_TOO_LONG => ("The address is too long.", Told("too_large", "app")),
+        StatusCode::EXPECTATION_FAILED => {
+            ("The Expect header names something this server does not do.", Told("malformed", "app"))
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ("The request's headers are too large.", Told("too_large", "app")),
+        StatusCode::TOO_MANY_REQUESTS => ("Too many requests.", Told("throttled", "time")),
+        StatusCode::INTERNAL_SERVER_ERROR => ("The server failed at this. Its log says why.", Told("broken", "server")),
+        StatusCode::SERVICE_UNAVAILABLE => ("The server cannot do this right now. Try again in a moment.", Told("busy", "time")),
+        _ => ("The request cannot be read.", Told("malformed", "app")),
+    };
+    let error = match status {
+        StatusCode::INTERNAL_SERVER_ERROR => "server_error",
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        _ => "invalid_request",
+    };
+    (error, text, told)
 }
