@@ -4,7 +4,6 @@
 use serde_json::json;
 
 use crate::support::browser::unescape;
-use crate::support::server::hallpass;
 use crate::support::*;
 
 const CALLBACK: &str = "https://app.example/cb";
@@ -373,7 +372,7 @@ fn in_dev_one_click_signs_in_under_the_same_rules() {
     let server = Server::start();
     let page = server.get("/auth/sign_in").send().expect(200);
     assert!(page.forms().iter().all(|form| form.value("user[password]").is_none_or(str::is_empty)), "{}", page.text());
-    assert!(words(&page).contains("hallpass user passwd") && !hallpass(&["user", "--help"], "").stdout.is_empty());
+    assert!(words(&page).contains("hallpass user passwd"), "{}", words(&page));
 }
 
 #[test]
