@@ -20,7 +20,7 @@ fn forms<'s>(server: &'s Server, app: &App) -> Vec<(Browser<'s>, Form)> {
     let query = format!("response_type=code&client_id={}&redirect_uri={CB}&scope=write", app.client_id);
     signed_in("/");
     signed_in(&format!("/oauth/authorize?{query}"));
-    signed_in(&format!("/oauth/authorized_applications/{}", app.id));
+    signed_in("/oauth/authorized_applications/all");
     forms.retain(|(_, form)| form.method == "POST");
     forms
 }
