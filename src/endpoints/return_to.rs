@@ -47,8 +47,7 @@ impl ReturnTo {
     fn parse(text: &str) -> Option<ReturnTo> {
         let path = text.split('?').next().unwrap_or("");
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        let is_own = OWN_PAGES.contains(&path) || path.starts_with("/oauth/authorized_applications/");
-        (is_plain && is_own).then(|| ReturnTo(text.to_owned()))
+        (is_plain && is_own_page(path)).then(|| ReturnTo(text.to_owned()))
     }
 
     /// What the sign-in page, or a later one on that way, was opened with: an authorization request's own query as it was, or `return_to`.
@@ -104,6 +103,12 @@ impl ReturnTo {
     }
 }
 
+/// One of those above, or the question before an app is let go.
+fn is_own_page(path: &str) -> bool {
+    let app = path.strip_prefix("/oauth/authorized_applications/");
+    OWN_PAGES.contains(&path) || app.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// Sends the browser to sign in and then back: 302 after a GET, 303 after a POST (H-15).
 pub fn to_sign_in(status: StatusCode, return_to: &ReturnTo) -> Response {
     Response::redirect(status, &return_to.from("/auth/sign_in"))
@@ -129,6 +134,8 @@ mod tests {
             ("/account/../x", false),
             ("/oauth/authorized_applications/7", true),
             ("/oauth/authorized_applicationsx", false),
+            ("/oauth/authorized_applications/", false),
+            ("/oauth/authorized_applications/../x", false),
             ("//evil.example", false),
             ("/\\evil.example", false),
             ("https://evil.example/", false),
@@ -175,6 +182,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn the_row_of_languages_never_leads_elsewhere(text in "/{0,2}[?/\\\\#@:.a-z\\r\\n é%=&]{0,20}") {
+            let kept = ReturnTo::of_language_row(&Params::of(&[("return_to", &text)]));
+            let base = url::Url::parse("https://auth.example").expect("a base");
+            let browsers = base.join(kept.as_str()).expect("a browser follows it");
+            prop_assert_eq!(browsers.origin(), base.origin());
+            prop_assert!(kept.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+
+        #[test]
         fn where_it_leads_is_one_of_our_pages(text in "/{0,2}(oauth/authoriz(e|ed_applications)|auth/sign_out)?[?/\\\\#@:.a-z\\r\\n é%]{0,12}") {
             if let Some(ReturnTo(kept)) = ReturnTo::parse(&text) {
                 prop_assert!(kept == text && kept.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -182,7 +198,7 @@ mod tests {
                 let base = url::Url::parse("https://auth.example").expect("a base");
                 let browsers = base.join(&kept).expect("a browser follows it");
                 prop_assert_eq!(browsers.host_str(), Some("auth.example"));
-                prop_assert!(OWN_PAGES.contains(&browsers.path()), "{}", browsers.path());
+                prop_assert!(is_own_page(browsers.path()), "{}", browsers.path());
             }
         }
     }

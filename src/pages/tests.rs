@@ -1,4 +1,4 @@
-//! Every page in every state. What English ones look like is kept in `tests/it/expected/`, a file each; after a change on purpose
+//! Every page in every state. What English ones look like is kept in `tests/it/expected/pages/`, a file each; after a change on purpose
 //! `HALLPASS_RENEW=1 cargo test --lib pages` writes them anew, and the diff is what is to be looked at.
 
 use std::path::Path;
@@ -186,7 +186,7 @@ fn pages() -> Pages {
 #[test]
 fn every_page_looks_as_expected() {
     let renew = std::env::var_os("HALLPASS_RENEW").is_some();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/expected");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/expected/pages");
     let mut kept: Vec<String> = Vec::new();
     for (name, render) in states() {
         let path = folder.join(format!("{}.html", name.replace(' ', "_")));

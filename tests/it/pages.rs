@@ -1,5 +1,5 @@
 //! What a person sees: in which language, how large, what the consent page says of an app, what an error page tells, and the
-//! small addresses. The words themselves are in `templates/lang`, the looks in `tests/it/expected`.
+//! small addresses. The words themselves are in `templates/lang`, the looks in `tests/it/expected/pages`.
 
 use serde_json::json;
 
