@@ -154,12 +154,14 @@ pub(super) const TEMPLATES: [(&str, &str); 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::Pages;
+    use crate::pages::{Frame, Html, Pages};
+
+    const EVIL: &str = "<script>alert('x')</script>\"";
 
     #[test]
     fn every_page_renders_and_escapes_what_others_wrote() {
         let pages = Pages::new("A <server>", true);
-        let evil = "<script>alert('x')</script>\"";
+        let (evil, frame) = (EVIL, Frame::default());
         let token = || "t".repeat(43);
         let browser = || SignedInBrowser {
             name: token(),
@@ -177,40 +179,58 @@ mod tests {
             "A".repeat(32)
         );
         let texts = [
-            pages.render(&SecondStep {
-                app: Some(evil),
-                notice: Some(evil),
-                return_to: evil,
-                start_again: evil.into(),
-                authenticity_token: token(),
-            }),
-            pages.render(&Account {
-                username: evil,
-                email: evil,
-                recovery_codes: Some(10),
-                sessions: (0..20).map(|_| browser()).collect(),
-                end_others_token: token(),
-            }),
-            pages.render(&ChangePassword { username: evil, notice: Some(evil), authenticity_token: token() }),
-            pages.render(&SetUpSecondFactor {
-                username: evil,
-                notice: Some(evil),
-                qr_code: QrCode::of(&uri),
-                uri,
-                secret: "A".repeat(32),
-                authenticity_token: token(),
-            }),
-            pages.render(&EndSecondFactor { username: evil, notice: Some(evil), authenticity_token: token() }),
-            pages.render(&NewRecoveryCodes {
-                username: evil,
-                left: 3,
-                notice: Some(evil),
-                return_to: evil,
-                authenticity_token: token(),
-            }),
-            pages.render(&RecoveryCodes { codes: vec![evil.into(); 10] }),
+            pages.render(
+                frame,
+                &SecondStep {
+                    app: Some(evil),
+                    notice: Some(&Notice::Said { words: EVIL }),
+                    return_to: evil,
+                    start_again: evil.into(),
+                    authenticity_token: token(),
+                },
+            ),
+            pages.render(
+                frame,
+                &Account {
+                    username: evil,
+                    email: evil,
+                    recovery_codes: Some(10),
+                    sessions: (0..10).map(|_| browser()).collect(),
+                    end_others_token: token(),
+                },
+            ),
+            pages.render(
+                frame,
+                &ChangePassword { username: evil, notice: Some(&Notice::Said { words: EVIL }), authenticity_token: token() },
+            ),
+            pages.render(
+                frame,
+                &SetUpSecondFactor {
+                    username: evil,
+                    notice: Some(&Notice::Said { words: EVIL }),
+                    qr_code: QrCode::of(&uri),
+                    uri,
+                    secret: "A".repeat(32),
+                    authenticity_token: token(),
+                },
+            ),
+            pages.render(
+                frame,
+                &EndSecondFactor { username: evil, notice: Some(&Notice::Said { words: EVIL }), authenticity_token: token() },
+            ),
+            pages.render(
+                frame,
+                &NewRecoveryCodes {
+                    username: evil,
+                    left: 3,
+                    notice: Some(&Notice::Said { words: EVIL }),
+                    return_to: evil,
+                    authenticity_token: token(),
+                },
+            ),
+            pages.render(frame, &RecoveryCodes { codes: vec![evil.into(); 10] }),
         ];
-        for text in texts {
+        for Html { text, .. } in texts {
             assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
             assert!(!text.contains("style="), "{text}");
             assert!(text.len() < 12 * 1024, "{} bytes: {text}", text.len());

@@ -57,7 +57,7 @@ fn consent(scopes: &[&'static str], held: Option<&[&str]>, is_administrator: boo
     }
 }
 
-fn sign_in(notice: Option<Notice>) -> SignIn<'static> {
+fn sign_in(notice: Option<&'static Notice>) -> SignIn<'static> {
     SignIn {
         app: Some("Elk"),
         username: if notice.is_some() { "alice" } else { "" },
@@ -124,10 +124,11 @@ fn states() -> Vec<State> {
         ),
         state("sign-in", sign_in(None)),
         state("sign-in alone", SignIn { app: None, return_to: "/", ..sign_in(None) }),
-        state("sign-in failed", sign_in(Some(Notice::Failed))),
-        state("sign-in expired", sign_in(Some(Notice::Expired))),
-        state("sign-in changed", sign_in(Some(Notice::Changed))),
-        state("sign-in throttled", sign_in(Some(Notice::Throttled { minutes: 5 }))),
+        state("sign-in failed", sign_in(Some(&Notice::Failed))),
+        state("sign-in expired", sign_in(Some(&Notice::Expired))),
+        state("sign-in changed", sign_in(Some(&Notice::Changed))),
+        state("sign-in took too long", sign_in(Some(&Notice::TookTooLong))),
+        state("sign-in throttled", sign_in(Some(&Notice::Throttled { minutes: 5 }))),
         state("consent", consent(everyday, None, false)),
         state("consent narrow", Consent { destination: Destination::Shown, website: None, ..consent(narrow, None, false) }),
         state("consent known", consent(narrow, Some(&["read"]), false)),
@@ -250,7 +251,7 @@ fn what_others_wrote_is_escaped() {
         pages.render(frame, &Home { username: Some(EVIL), sign_out_token: token(), issuer: evil.clone() }),
         pages.render(
             frame,
-            &SignIn { app: Some(EVIL), username: EVIL, return_to: EVIL, seeded: &seeded, ..sign_in(Some(Notice::Failed)) },
+            &SignIn { app: Some(EVIL), username: EVIL, return_to: EVIL, seeded: &seeded, ..sign_in(Some(&Notice::Failed)) },
         ),
         pages.render(
             frame,
@@ -337,7 +338,7 @@ fn templates_have_no_words_of_their_own() {
 #[test]
 fn every_key_is_said_somewhere() {
     let sources: String = TEMPLATES.iter().map(|(_, source)| *source).collect();
-    let in_code = ["month.", "scope.", "subject.", "error.", "consent.warning.", "apps.made_by.", "sign_in.", "date", "moment"];
+    let in_code = ["month.", "scope.", "subject.", "error.", "consent.warning.", "apps.made_by.", "notice.", "date", "moment"];
     for key in words::words(Language::default()).keys() {
         let is_said = sources.contains(&format!("(\"{key}\"")) || in_code.iter().any(|start| key.starts_with(start));
         assert!(is_said, "{key} is on no page");

@@ -18,7 +18,7 @@ use crate::pages;
 
 const ACCOUNT: &str = "/account";
 /// So many sessions fit on a page; who has more can end all others.
-const SESSIONS_SHOWN: usize = 20;
+const SESSIONS_SHOWN: usize = 10;
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
     show(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
