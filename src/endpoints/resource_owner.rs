@@ -253,6 +253,7 @@ mod tests {
             vapid_public_key: String::new(),
             nodeinfo_name: String::new(),
             dev: false,
+            seeded: Vec::new(),
         };
         AuthorizationServer::new(config, store, 1, |_| None)
     }
