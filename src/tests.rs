@@ -9,12 +9,13 @@ use crate::fuzzing;
 type Property = fn(&[u8]);
 
 /// Every target: its name in `tests/fuzz`, and what it calls.
-const TARGETS: [(&str, Property); 11] = [
+const TARGETS: [(&str, Property); 12] = [
     ("urlencoded", fuzzing::urlencoded),
     ("json", fuzzing::json),
     ("multipart_form", fuzzing::multipart_form),
     ("headers", fuzzing::headers),
     ("cookies", fuzzing::cookies),
+    ("languages", fuzzing::languages),
     ("redirect_uris", fuzzing::redirect_uris),
     ("scopes", fuzzing::scopes),
     ("verifiers", fuzzing::verifiers),

@@ -3,9 +3,10 @@
 
 use std::str::from_utf8;
 
-use ::http::header::{ACCEPT, AUTHORIZATION, COOKIE};
+use ::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
 use serde_json::Value as Json;
 
+use super::accept_language::accepted_languages;
 use super::header::{self, Basic, Keep};
 use super::location::{form_encode, with_fragment, with_query};
 use super::params::{Given, MalformedParams};
@@ -108,6 +109,22 @@ pub fn headers(input: &[u8]) {
     let mut asked = accept;
     asked.append(ACCEPT, HeaderValue::from_static("text/html;q=0.1"));
     assert!(header::accepts_html(&asked), "a page that was asked for");
+}
+
+/// `Accept-Language`, a value a line: the tags are the sender's own, none is empty, and they are read in the same order when they
+/// were printed again.
+pub fn languages(input: &[u8]) {
+    let given = header_lines(ACCEPT_LANGUAGE, input);
+    let tags = accepted_languages(&given);
+    let is_in =
+        |tag: &str| given.get_all(ACCEPT_LANGUAGE).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(tag)));
+    assert!(tags.iter().all(|tag| !tag.is_empty() && !tag.contains([',', ';']) && is_in(tag)), "{tags:?}");
+    assert_eq!(accepted_languages(&header_lines(ACCEPT_LANGUAGE, tags.join(", ").as_bytes())), tags);
+    let mut with_a_dearer_one = header_lines(ACCEPT_LANGUAGE, b"tlh;q=1.0");
+    for value in given.get_all(ACCEPT_LANGUAGE) {
+        with_a_dearer_one.append(ACCEPT_LANGUAGE, value.clone());
+    }
+    assert_eq!(accepted_languages(&with_a_dearer_one).first(), Some(&"tlh"));
 }
 
 /// `Cookie`, a value a line: the first of a name counts, and a value that can be set is read as it was set.
