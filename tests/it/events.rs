@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Browser, Commands, PASSWORD, Server};
+use crate::support::{Browser, Commands, Form, PASSWORD, Server};
 
 const CB: &str = "https://app.example/cb";
 
@@ -72,15 +72,9 @@ fn what_happens_is_kept_with_who_and_which_app_and_from_where_and_no_secret() {
     assert_eq!(told(&commands, "password_grant_failed"), "password_grant_failed alice - wrong password");
 
     server.password_token(&app, "write");
-    let list = browser.get("/oauth/authorized_applications").expect(200);
-    let form =
-        list.forms().into_iter().find(|form| form.action.starts_with("/oauth/authorized_applications/")).expect("a way out");
-    let answer = browser.submit(&form);
-    let answer = match answer.forms().into_iter().find(|form| form.action.starts_with("/oauth/authorized_applications/")) {
-        Some(confirmation) => browser.submit(&confirmation),
-        None => answer,
-    };
-    answer.expect(303);
+    let question = browser.get(&format!("/oauth/authorized_applications/{}", app.id)).expect(200);
+    let form = question.forms().into_iter().find(Form::denies).expect("a way out");
+    browser.submit(&form).expect(303);
     assert_eq!(told(&commands, "authorization_revoked"), "authorization_revoked alice Elk -");
 
     let mut other = Browser::new(&server);

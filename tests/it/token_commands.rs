@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::say::{T_EXPIRED, T_REVOKED};
-use crate::support::{Browser, Commands, OOB, PASSWORD, Server, Token, form_encode, is_secret_shaped};
+use crate::support::{Browser, Commands, Form, OOB, PASSWORD, Server, Token, form_encode, is_secret_shaped};
 
 const FAILED: i32 = 1;
 const MISUSE: i32 = 2;
@@ -278,8 +278,10 @@ fn an_authorization_can_be_ended_where_its_owner_sees_it() {
     browser.sign_in("alice", PASSWORD);
     let page = browser.get("/oauth/authorized_applications").expect(200);
     assert!(page.text().contains("My backup"));
-    let form = page.forms().into_iter().find(|form| form.action.contains("/oauth/authorized_applications/")).unwrap();
-    browser.submit(&form);
+    assert!(page.text().contains("Made on the command line"), "{}", page.text());
+    let question = browser.get("/oauth/authorized_applications/all").expect(200);
+    let form = question.forms().into_iter().find(Form::denies).expect("a way out");
+    browser.submit(&form).expect(303);
     server.whoami(token.trim()).expect(401);
     Token::of(server.token_request(&server.register(OOB, "read"), &[("grant_type", "client_credentials")]));
 }
