@@ -5,6 +5,7 @@
 //! unknown scope, a secret cannot be printed.
 
 pub mod access_token;
+pub mod admission;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod client;

@@ -1,7 +1,8 @@
 //! Scopes: what a token may do. Mastodon's names (C-SCO-01), ordered, without repeats.
 //!
 //! Two rules, and they differ: at registration and in a request, membership is literal (C-SCO-03: who registered `read`
-//! may not ask for `read:accounts`); at a resource any of the listed scopes will do (C-SCO-04, [`ScopeSet::has_any`]).
+//! may not ask for `read:accounts`); at a resource any of the listed scopes will do (C-SCO-04): at ours, which list the broad
+//! ones too, [`ScopeSet::has_any`]; at others', [`ScopeSet::open_any_of`].
 
 use std::fmt;
 
@@ -153,6 +154,11 @@ impl ScopeSet {
         accepted.iter().any(|scope| self.contains(scope))
     }
 
+    /// Whether they open a resource that any of these would open, a broad scope standing for the narrow ones (C-SCO-04, C-SCO-05).
+    pub fn open_any_of(&self, wanted: &ScopeSet) -> bool {
+        wanted.iter().any(|wanted| self.iter().any(|held| covers(held, wanted)))
+    }
+
     /// Without `admin:*`, which counts only for an administrator (H-21).
     pub fn without_admin(&self) -> ScopeSet {
         ScopeSet(self.0.iter().copied().filter(|scope| !scope.starts_with("admin:")).collect())
@@ -173,6 +179,13 @@ impl fmt::Display for ScopeSet {
 /// The server's own copy of a scope's name; names are case-sensitive (C-APP-13).
 fn known(word: &str) -> Option<&'static str> {
     SERVER_SCOPES.into_iter().find(|scope| *scope == word)
+}
+
+/// Whether who holds this scope has that one too where a resource is accessed. `profile` is narrow, and no part of `read`.
+fn covers(held: &str, wanted: &str) -> bool {
+    let below = |broad: &str| wanted.strip_prefix(broad).is_some_and(|rest| rest.starts_with(':'));
+    let follow = ["read:blocks", "read:follows", "read:mutes", "write:blocks", "write:follows", "write:mutes"];
+    held == wanted || below(held) || (held == "follow" && follow.contains(&wanted))
 }
 
 #[cfg(test)]
@@ -214,6 +227,37 @@ mod tests {
         }
         let without_read = ScopeSet::parse("write").unwrap();
         assert_eq!(ScopeSet::requested(None, &without_read).unwrap_err(), ScopeRefusal::NoDefault);
+    }
+
+    #[test]
+    fn a_broad_scope_opens_what_a_narrow_one_does() {
+        for (held, wanted, opens) in [
+            ("read", "read", true),
+            ("read", "read:statuses", true),
+            ("read:statuses", "read", false),
+            ("read:statuses", "read:accounts", false),
+            ("read:statuses", "read:accounts read:statuses", true),
+            ("write", "read", false),
+            ("write", "write:media", true),
+            ("write", "read:statuses write:media", true),
+            ("read", "profile", false),
+            ("profile", "read:accounts", false),
+            ("profile", "profile", true),
+            ("follow", "read:follows", true),
+            ("follow", "write:mutes", true),
+            ("follow", "read:statuses", false),
+            ("follow", "read", false),
+            ("read", "follow", false),
+            ("read", "admin:read", false),
+            ("admin:read", "read", false),
+            ("admin:read", "admin:read:accounts", true),
+            ("admin:read", "admin:write", false),
+            ("", "read", false),
+            ("read", "", false),
+        ] {
+            let set = |text| ScopeSet::parse(text).unwrap();
+            assert_eq!(set(held).open_any_of(&set(wanted)), opens, "{held:?} at {wanted:?}");
+        }
     }
 
     #[test]
