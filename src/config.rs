@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::oauth::admission::Admission;
+
 /// The settings of a running server.
 pub struct Config {
     pub base_url: BaseUrl,
@@ -17,6 +19,8 @@ pub struct Config {
     pub vapid_public_key: String,
     /// What nodeinfo calls the software (C-NOD-02).
     pub nodeinfo_name: String,
+    /// Who may pass the services whose proxy asks here (C-CHK-04).
+    pub admission: Admission,
     /// `hallpass dev`: `http` counts as `https` where approval needs no click (H-06).
     pub dev: bool,
     /// Names and passwords that everybody knows: `dev` signs in as them with one click.

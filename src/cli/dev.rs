@@ -11,6 +11,7 @@ use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
 use super::{Exit, Failure, failed_at, open};
 use crate::config::{BaseUrl, Config};
 use crate::dev::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, after_login, seed};
+use crate::oauth::admission::Admission;
 use crate::server::service::{now, random};
 use crate::server::{ListenAddress, log};
 use crate::store::Role;
@@ -47,6 +48,7 @@ impl Dev {
             token_ttl: None,
             vapid_public_key: String::new(),
             nodeinfo_name: "hallpass".into(),
+            admission: Admission::of_server(Vec::new(), Vec::new()),
             dev: true,
             seeded: vec![(USERNAME.into(), PASSWORD.into())],
         };

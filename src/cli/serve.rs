@@ -12,6 +12,9 @@ use argh::{ArgsInfo, FromArgs};
 use super::{Exit, Failure, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
 use crate::endpoints::{AuthorizationServer, Routes};
+use crate::oauth::admission::Admission;
+use crate::oauth::client::is_given_client_id;
+use crate::oauth::user::Username;
 use crate::server::{ListenAddress, Listener, Options, TrustedProxies, log, serve, stop_on_signals};
 use crate::store::{Role, Store};
 
@@ -57,6 +60,12 @@ pub struct Serve {
     /// a network whose X-Forwarded-For is believed, as 10.0.0.0/8; may be repeated (default: loopback)
     #[argh(option, arg_name = "cidr")]
     trusted_proxy: Vec<String>,
+    /// who may pass guarded services, as alice,bob; may be repeated (default: every enabled account)
+    #[argh(option, arg_name = "name,…")]
+    allow: Vec<String>,
+    /// an app whose own token passes guarded services; may be repeated (default: none)
+    #[argh(option, arg_name = "client-id")]
+    allow_client: Vec<String>,
     /// threads that answer, at most (default: 64)
     #[argh(option, default = "64", arg_name = "n")]
     workers: usize,
@@ -81,6 +90,7 @@ impl Serve {
         };
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
+        let admission = Admission::of_server(names(&self.allow)?, client_ids(&self.allow_client)?);
         let options = options(&self.trusted_proxy, self.workers)?;
 
         let store = open(&self.db, Role::Server)?;
@@ -105,6 +115,7 @@ impl Serve {
             token_ttl,
             vapid_public_key: self.vapid_public_key,
             nodeinfo_name: self.nodeinfo_name,
+            admission,
             dev: false,
             seeded: Vec::new(),
         };
@@ -123,6 +134,20 @@ pub fn options(trusted_proxies: &[String], workers: usize) -> Result<Options, Fa
         options.trusted_proxies = parsed.map_err(|why| Failure::misuse(format!("--trusted-proxy {why}")))?;
     }
     Ok(options)
+}
+
+/// Reads `--allow`. One that names nobody is a mistake, not everybody.
+pub fn names(allow: &[String]) -> Result<Vec<Username>, Failure> {
+    let names = allow.iter().flat_map(|names| names.split(','));
+    names.map(|name| Username::parse(name).map_err(|why| Failure::misuse(format!("--allow {name:?}: {why}")))).collect()
+}
+
+/// Reads `--allow-client`.
+pub fn client_ids(allow_client: &[String]) -> Result<Vec<String>, Failure> {
+    match allow_client.iter().find(|id| !is_given_client_id(id)) {
+        Some(id) => Err(Failure::misuse(format!("--allow-client {id:?} is no client id; hallpass app list tells them"))),
+        None => Ok(allow_client.to_vec()),
+    }
 }
 
 /// Reads `--listen`.

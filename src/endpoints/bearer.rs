@@ -16,7 +16,12 @@ pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, Bearer
     }
     let params = request.params()?;
     let token = presented(request, &params)?.ok_or(BearerError::Missing)?;
-    let found = look_up(ctx, &token)?.ok_or(BearerError::Unknown)?;
+    live(ctx, &token)
+}
+
+/// What is on file about this token, if it lives.
+pub fn live(ctx: &Context, token: &AccessToken) -> Result<TokenOnFile, BearerError> {
+    let found = look_up(ctx, token)?.ok_or(BearerError::Unknown)?;
     match found.standing(ctx.now) {
         Standing::Live => Ok(found),
         Standing::Revoked => Err(BearerError::Revoked),

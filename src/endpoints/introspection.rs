@@ -103,9 +103,6 @@ struct TokenOwner {
 
 impl Introspection {
     fn of(ctx: &Context, found: &TokenOnFile) -> Introspection {
-        // `admin:*` counts only while its owner is an administrator, and an app's own token has no owner (H-21).
-        let is_admin = found.owner.as_ref().is_some_and(|owner| owner.is_admin);
-        let scopes = if is_admin { found.token.scopes.clone() } else { found.token.scopes.without_admin() };
         let owner = found.owner.as_ref().map(|owner| TokenOwner {
             username: owner.username.clone(),
             sub: actor_uri(ctx, owner),
@@ -113,7 +110,7 @@ impl Introspection {
             iss: ctx.origin.issuer(),
         });
         let token = ActiveToken {
-            scope: scopes.to_string(),
+            scope: found.scopes_that_count().to_string(),
             client_id: found.client.client_id.clone(),
             token_type: "Bearer",
             exp: found.token.expires_at.map(|at| at.0),

@@ -12,6 +12,7 @@ mod assets;
 mod authorization;
 mod authorized_applications;
 mod bearer;
+mod check;
 mod client_authentication;
 mod cors;
 mod error;
@@ -86,10 +87,10 @@ impl AuthorizationServer {
         self.respond(request, self.store.patient(), now, random, origin)
     }
 
-    /// The same for what never waits: an answer of one indexed read at most, given on the I/O thread itself, for to wake a
+    /// The same for what never waits: an answer of an indexed read or two at most, given on the I/O thread itself, for to wake a
     /// worker costs more than the answer. `None` for all else, and when the file is locked.
     pub fn answer_at_once(&self, request: &Request, now: Timestamp, random: &dyn Fn() -> [u8; 32]) -> Option<Response> {
-        if verb_of(&request.method) != Some(Get) || !is_quick(routed_path(&request.path)) {
+        if !is_quick(&request.method, routed_path(&request.path)) {
             return None;
         }
         let origin = self.config.base_url.origin(request.header("host"))?;
@@ -210,6 +211,8 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
         preflight
     } else if path == "/oauth/applications" || path.starts_with("/oauth/applications/") {
         Response::empty(StatusCode::FORBIDDEN) // C-AAP-01: whatever the method
+    } else if path == check::PATH {
+        check::answer(context, request) // whatever the method, and how often (C-CHK-02, C-CHK-08)
     } else {
         throttle::limited(context, request, path, || dispatch(context, request, path, more))
     };
@@ -229,9 +232,9 @@ fn dispatch(context: &Context, request: &Request, path: &str, more: Routes) -> R
     }
 }
 
-/// What is answered with one indexed read, or none.
-fn is_quick(path: &str) -> bool {
-    matches!(
+/// What is answered with an indexed read or two, or none.
+fn is_quick(method: &Method, path: &str) -> bool {
+    let is_quick_to_get = matches!(
         path,
         "/api/v1/apps/verify_credentials"
             | "/api/v1/accounts/verify_credentials"
@@ -244,7 +247,13 @@ fn is_quick(path: &str) -> bool {
             | "/header.png"
             | "/favicon.ico"
             | "/robots.txt"
-    )
+    );
+    path == check::PATH || (verb_of(method) == Some(Get) && is_quick_to_get)
+}
+
+/// Whether what is at this path looks at bodies at all.
+pub fn reads_body(path: &str) -> bool {
+    routed_path(path) != check::PATH
 }
 
 /// One trailing slash is ignored (C-GEN-11).

@@ -107,6 +107,11 @@ impl Params {
         }
     }
 
+    /// The names that were sent, as often as they were.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().chain(&self.body).map(|parameter| parameter.name.as_str())
+    }
+
     /// Whether the query has this name.
     pub fn is_in_query(&self, name: &str) -> bool {
         values(&self.query, name).next().is_some()

@@ -225,7 +225,12 @@ impl Edge {
 
     /// Checks the head, then reads the body, in time.
     async fn take(&self, request: &mut Request, target: &Uri, version: Version, body: Incoming) -> Result<(), Refusal> {
-        head::check(target, version, &request.headers, body.size_hint().lower(), &self.limits)?;
+        let is_read = self.application.reads_body(&request.path);
+        let body_bytes = if is_read { body.size_hint().lower() } else { 0 };
+        head::check(target, version, &request.headers, body_bytes, &self.limits)?;
+        if !is_read {
+            return Ok(()); // hyper ends the connection after the answer if there is more of it than was here already
+        }
         if body.is_end_stream() {
             return Ok(()); // neither length nor chunks is an empty body, for POST too (C-RC-01)
         }

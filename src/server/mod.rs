@@ -41,6 +41,11 @@ pub trait Application: Send + Sync + 'static {
         None
     }
 
+    /// Whether what is at this path reads bodies; of one that nobody reads, nothing is waited for and nothing refused.
+    fn reads_body(&self, _: &str) -> bool {
+        true
+    }
+
     /// The edge could not take the request, or got no answer in time: 400, 408, 413, 414, 417, 500, 503. `path` is
     /// what is known of it, maybe nothing. Called on an I/O thread: it must not block.
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response;

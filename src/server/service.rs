@@ -16,6 +16,10 @@ impl Application for AuthorizationServer {
         AuthorizationServer::answer_at_once(self, request, now(), &random)
     }
 
+    fn reads_body(&self, path: &str) -> bool {
+        endpoints::reads_body(path)
+    }
+
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
         AuthorizationServer::refuse(self, status, path, headers, request_id, now())
     }

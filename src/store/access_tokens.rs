@@ -65,6 +65,15 @@ impl TokenOnFile {
         }
         self.token.standing(now)
     }
+
+    /// Its scopes as they are told: `admin:*` counts only while its owner is an administrator, and an app's own token has no
+    /// owner (H-21).
+    pub fn scopes_that_count(&self) -> ScopeSet {
+        match self.owner.as_ref().is_some_and(|owner| owner.is_admin) {
+            true => self.token.scopes.clone(),
+            false => self.token.scopes.without_admin(),
+        }
+    }
 }
 
 impl Read<'_> {

@@ -25,6 +25,7 @@ mod events;
 mod expected;
 mod faults;
 mod forms;
+mod forward_auth;
 mod general;
 mod growth;
 mod history;

@@ -3,6 +3,7 @@
 //! person in the browser, what happened and what to do.
 
 mod bearer;
+mod check;
 mod introspection;
 mod page;
 mod registration;
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 pub use bearer::{BearerError, token_info_refused};
+pub use check::CheckRefusal;
 pub use introspection::IntrospectionError;
 pub use page::PageError;
 pub use registration::RegistrationError;

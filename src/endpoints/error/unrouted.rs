@@ -15,8 +15,17 @@ use crate::pages::{self, Frame, Pages};
 /// Whether a refusal at this path is JSON (C-GEN-05): it is an API's, or the asker says so.
 fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
     let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let api =
-        ["/api", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/.well-known", "/nodeinfo", "/health"];
+    let api = [
+        "/api",
+        "/oauth/token",
+        "/oauth/revoke",
+        "/oauth/introspect",
+        "/oauth/userinfo",
+        "/.well-known",
+        "/nodeinfo",
+        "/health",
+        "/auth/check",
+    ];
     api.iter().any(|prefix| under(prefix)) || prefers_json(headers)
 }
 
