@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod output;
 mod permissions;
+mod proxy;
 mod secret;
 mod serve;
 mod token;
@@ -48,6 +49,7 @@ enum Command {
     Token(token::Token),
     Events(events::Events),
     Check(check::Check),
+    Proxy(proxy::Proxy),
 }
 
 /// Why a command fails.
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Token(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Proxy(command) => command.run(),
     };
     outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 mod account;
 mod language;
 mod permissions;
+mod proxy;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use account::*;
 pub use language::Language;
 pub use permissions::{Group, Warning, grouped, warnings};
+pub use proxy::*;
 
 /// The stylesheet of every page, served at its own address so that the CSP needs no `unsafe-inline`.
 pub const STYLESHEET: &str = include_str!("../../templates/style.css");

@@ -37,6 +37,7 @@ mod pages;
 mod parameters;
 mod password;
 mod precedence;
+mod proxies;
 mod published_faults;
 mod rate_limits;
 mod readme;

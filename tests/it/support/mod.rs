@@ -8,12 +8,14 @@ pub mod browser;
 pub mod client;
 pub mod commands;
 pub mod limits;
+pub mod proxy;
 pub mod server;
 
 pub use authenticator::Authenticator;
 pub use browser::{Browser, Form};
 pub use client::{Answer, Request};
 pub use commands::{Commands, Outcome};
+pub use proxy::{Echo, Heard, Program, Proxy};
 pub use server::{App, Server, Token};
 
 /// The password of every account that [`Server::start`] makes.

@@ -335,7 +335,7 @@ fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> st
     })
 }
 
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = Pid::from_raw(pid as i32).expect("a child's pid is positive");
     let signal = match name {
