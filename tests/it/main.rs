@@ -37,6 +37,7 @@ mod pages;
 mod parameters;
 mod password;
 mod precedence;
+mod programs;
 mod proxies;
 mod published_faults;
 mod rate_limits;
@@ -56,3 +57,6 @@ mod token_commands;
 mod upgrade;
 mod user_commands;
 mod whole_flow;
+
+#[path = "../programs/who.rs"]
+mod who;
