@@ -213,6 +213,7 @@ mod tests {
     use crate::config::{BaseUrl, Config};
     use crate::endpoints::AuthorizationServer;
     use crate::http::{HeaderMap, HeaderValue, Method, Peer, Response};
+    use crate::oauth::admission::Admission;
     use crate::oauth::client::ClientSecret;
     use crate::oauth::password::RUNS;
     use crate::oauth::registration::Registration;
@@ -252,6 +253,7 @@ mod tests {
             token_ttl: None,
             vapid_public_key: String::new(),
             nodeinfo_name: String::new(),
+            admission: Admission::of_server(Vec::new(), Vec::new()),
             dev: false,
             seeded: Vec::new(),
         };

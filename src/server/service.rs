@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Application;
-use crate::endpoints::AuthorizationServer;
+use crate::endpoints::{self, AuthorizationServer};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
