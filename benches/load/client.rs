@@ -1,7 +1,7 @@
 //! A load generator: one thread a connection, keep-alive, requests made ready before the clock starts wherever they can be.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,11 @@ pub struct Request {
 
 impl Request {
     pub fn get(path: &str) -> Request {
-        Request { head: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n"), body: String::new() }
+        Request::to("localhost", path)
+    }
+
+    pub fn to(host: &str, path: &str) -> Request {
+        Request { head: format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n"), body: String::new() }
     }
 
     /// A form.
@@ -95,6 +99,17 @@ impl Load<'_> {
         })
     }
 
+    /// The same where somebody else listens, a proxy in front of the server.
+    pub fn run_at(&self, address: SocketAddr, request: impl Fn(u64) -> Request + Sync) -> Measured {
+        let open = || Connection::to(address);
+        self.measure_with(open, u64::MAX, |connection, turn| {
+            let bytes = request(turn).into_bytes();
+            let sent = Instant::now();
+            let (status, _) = connection.exchange(&bytes);
+            (sent.elapsed(), status == 200)
+        })
+    }
+
     /// `flow` makes a turn's requests, as many as it takes; says whether all of them were answered as they should be.
     pub fn run_flow(&self, flow: impl Fn(&mut Connection, u64) -> bool + Sync) -> Measured {
         self.measure(u64::MAX, |connection, turn| {
@@ -105,13 +120,22 @@ impl Load<'_> {
     }
 
     fn measure(&self, turns: u64, take_turn: impl Fn(&mut Connection, u64) -> (Duration, bool) + Sync) -> Measured {
+        self.measure_with(|| Connection::open(self.server), turns, take_turn)
+    }
+
+    fn measure_with(
+        &self,
+        open: impl Fn() -> Connection + Sync,
+        turns: u64,
+        take_turn: impl Fn(&mut Connection, u64) -> (Duration, bool) + Sync,
+    ) -> Measured {
         let (next, refused) = (AtomicU64::new(0), AtomicU64::new(0));
         let (cpu_before, began) = (self.server.cpu(), Instant::now());
         let mut latencies: Vec<Duration> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..self.connections)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut connection = Connection::open(self.server);
+                        let mut connection = open();
                         let mut latencies = Vec::new();
                         while began.elapsed() < self.time {
                             let turn = next.fetch_add(1, Ordering::Relaxed);
@@ -146,17 +170,21 @@ impl Load<'_> {
 }
 
 /// A keep-alive connection; opened anew when the server closed it (it does after a refusal of its own).
-pub struct Connection<'s> {
-    server: &'s Server,
+pub struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-impl<'s> Connection<'s> {
-    pub fn open(server: &'s Server) -> Connection<'s> {
-        let stream = TcpStream::connect(server.address()).expect("the server listens");
+impl Connection {
+    pub fn open(server: &Server) -> Connection {
+        Connection::to(server.address())
+    }
+
+    pub fn to(address: SocketAddr) -> Connection {
+        let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("an option can be set");
-        Connection { server, stream, buffer: Vec::with_capacity(16 * 1024) }
+        Connection { address, stream, buffer: Vec::with_capacity(16 * 1024) }
     }
 
     /// The status and the body.
@@ -186,7 +214,7 @@ impl<'s> Connection<'s> {
             self.buffer.extend_from_slice(&piece[..read]);
             if let Some(head) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 let text = std::str::from_utf8(&self.buffer[..head]).expect("a head is text");
-                let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+                let length = header(text, "content-length").and_then(|length| length.parse().ok());
                 break (head + 4, length.unwrap_or(0usize));
             }
         };
@@ -196,11 +224,17 @@ impl<'s> Connection<'s> {
             self.buffer.extend_from_slice(&piece[..read]);
         }
         let status = self.text()[9..12].parse().expect("an answer has a status");
-        if self.text()[..head].contains("connection: close") {
-            self.stream = Connection::open(self.server).stream;
+        if header(&self.text()[..head], "connection") == Some("close") {
+            self.stream = Connection::to(self.address).stream;
         }
         (status, head)
     }
+}
+
+/// A header of an answer; proxies write the names otherwise than we do.
+fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let mut headers = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    headers.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
 }
 
 /// A text field of a JSON answer of ours.

@@ -2,9 +2,10 @@
 //! SQLite commits, one a request. What counts are the ratios; the rates are this machine's, at this moment.
 //!
 //! `cargo bench -- --tokens 10000000` stores so many tokens first (10,000 unless told), and measures the token check beside a server
-//! that has 10,000; `--seconds N` measures each line so long (3). The client and the server share the machine; the server's CPU is read from the system, so the client does not count.
+//! that has 10,000; `--seconds N` measures each line so long (3); `--proxies` measures guarded services alone. The client and the server share the machine; the server's CPU is read from the system, so the client does not count.
 
 mod client;
+mod proxies;
 mod server;
 
 use std::net::TcpStream;
@@ -45,6 +46,9 @@ fn main() {
     let tokens: u64 = option("--tokens").unwrap_or(10_000);
     let time = Duration::from_secs(option("--seconds").unwrap_or(3));
 
+    if arguments.iter().any(|word| word == "--proxies") {
+        return proxies::measure(tokens, time);
+    }
     let few = (tokens > FEW_TOKENS).then(|| Server::start(FEW_TOKENS));
     let server = Server::start(tokens);
     server::allow_open_files(4_096);

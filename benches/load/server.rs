@@ -78,8 +78,13 @@ impl Server {
 
     /// A token check; each turn's is of another one of the tokens, here and there in the file.
     pub fn check(&self, turn: u64) -> Request {
+        self.ask("localhost", "/api/v1/apps/verify_credentials", turn)
+    }
+
+    /// A request to this path of this host, each turn with another one of the tokens.
+    pub fn ask(&self, host: &str, path: &str, turn: u64) -> Request {
         let number = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) % self.known_tokens;
-        Request::get("/api/v1/apps/verify_credentials").bearer(&token(number))
+        Request::to(host, path).bearer(&token(number))
     }
 
     /// Alice's browser, signed in: the cookie of her session.
