@@ -15,7 +15,7 @@ use crate::endpoints::{AuthorizationServer, Routes};
 use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
 use crate::oauth::user::Username;
-use crate::server::{ListenAddress, Listener, Options, TrustedProxies, log, serve, stop_on_signals};
+use crate::server::{ListenAddress, Listener, Options, TrustedProxies, let_others_go_first, log, serve, stop_on_signals};
 use crate::store::{Role, Store};
 
 /// Serve one database, until SIGTERM or Ctrl-C.
@@ -184,7 +184,7 @@ pub fn run(
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error);
     let stop = stop_on_signals().map_err(failed)?;
     let cores = available_parallelism().map_or(1, NonZero::get);
-    let server = Arc::new(AuthorizationServer::new(config, store, (cores / 2).max(1), more));
+    let server = Arc::new(AuthorizationServer::new(config, store, ((cores / 2).max(1), let_others_go_first), more));
     {
         let mut stdout = std::io::stdout().lock();
         // Who started us may have closed it; that is no reason not to serve.

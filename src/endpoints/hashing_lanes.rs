@@ -2,7 +2,8 @@
 //! when too many wait is told to come back: a flood of passwords cannot take the machine.
 //!
 //! A lane is a thread of its own, and the memory stays with it (`oauth::password`): made by whichever worker is asked, there would
-//! be 19 MiB for each of them.
+//! be 19 MiB for each of them. It also lets the other threads go first, so that whoever has a token does not wait for those who have
+//! none yet.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -21,13 +22,16 @@ pub struct HashingLanes {
 type Job = Box<dyn FnOnce() + Send>;
 
 impl HashingLanes {
-    /// So many hashes at one time, at least one.
-    pub fn new(lanes: usize) -> HashingLanes {
+    /// So many hashes at one time, at least one. Each lane's thread does `first` first.
+    pub fn new(lanes: usize, first: fn()) -> HashingLanes {
         let (queue, jobs) = sync_channel(WAITING);
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 0..lanes.max(1) {
             let jobs = jobs.clone();
-            let lane = thread::Builder::new().name(format!("hashing-{number}")).spawn(move || serve(&jobs));
+            let lane = thread::Builder::new().name(format!("hashing-{number}")).spawn(move || {
+                first();
+                serve(&jobs);
+            });
             if let Err(error) = lane {
                 log::error!("no thread for hashing passwords: {error}");
             }
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn so_many_run_so_many_wait_and_the_next_is_turned_away() {
-        let lanes = Arc::new(HashingLanes::new(1));
+        let lanes = Arc::new(HashingLanes::new(1, || ()));
         let (entered, has_entered) = channel();
         let gate = Arc::new(Barrier::new(2));
         let first = {
@@ -98,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_and_the_lane_goes_on() {
-        let lanes = HashingLanes::new(1);
+        let lanes = HashingLanes::new(1, || ());
         assert!(matches!(lanes.run(|| panic!("on purpose")), Err::<(), _>(Fault::Bug(_))));
         assert_eq!(lanes.run(|| 7).unwrap(), 7);
     }

@@ -69,10 +69,11 @@ pub struct AuthorizationServer {
 }
 
 impl AuthorizationServer {
-    /// `hashing_lanes`: how many passwords are checked at one time. `more`: routes besides those in this file.
-    pub fn new(config: Config, store: Store, hashing_lanes: usize, more: Routes) -> AuthorizationServer {
+    /// `hashing_lanes`: how many passwords are checked at one time, and what such a thread does first. `more`: routes besides those
+    /// in this file.
+    pub fn new(config: Config, store: Store, hashing_lanes: (usize, fn()), more: Routes) -> AuthorizationServer {
         let pages = Pages::new(&config.title, config.dev);
-        let (lanes, throttle) = (HashingLanes::new(hashing_lanes), Arc::new(Throttle::new()));
+        let (lanes, throttle) = (HashingLanes::new(hashing_lanes.0, hashing_lanes.1), Arc::new(Throttle::new()));
         AuthorizationServer { config, pages, store, lanes, throttle, half_session_key: OnceLock::new(), more }
     }
 

@@ -257,7 +257,7 @@ mod tests {
             dev: false,
             seeded: Vec::new(),
         };
-        AuthorizationServer::new(config, store, 1, |_| None)
+        AuthorizationServer::new(config, store, (1, || ()), |_| None)
     }
 
     fn grant(server: &AuthorizationServer, username: &str, password: &str) -> Response {

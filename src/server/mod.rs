@@ -2,7 +2,7 @@
 //!
 //! `listen` binds and accepts, `seats` counts who is let in, `edge` speaks HTTP on two I/O threads (the only file
 //! with `async`), `wire` is the stream under it with its deadlines, `head` is what a request must begin with,
-//! `peer` tells who is asking, `workers` are the threads that answer, `signals` begins the end, `log` is what the
+//! `peer` tells who is asking, `priority` who goes first, `workers` are the threads that answer, `signals` begins the end, `log` is what the
 //! operator reads. `service` puts the endpoints behind it, with the time and the randomness of each request.
 //! Nothing else here knows OAuth.
 
@@ -13,6 +13,7 @@ mod head;
 mod listen;
 pub mod log;
 mod peer;
+mod priority;
 mod seats;
 pub mod service;
 mod signals;
@@ -29,6 +30,7 @@ use crate::http::{HeaderMap, Request, Response, StatusCode};
 pub use edge::serve;
 pub use listen::{ListenAddress, Listener};
 pub use peer::TrustedProxies;
+pub use priority::let_others_go_first;
 pub use signals::{Stop, stop_on_signals};
 
 /// What the edge asks: the answers themselves, and the shape of what it refuses itself.
