@@ -1,5 +1,5 @@
 //! What a person sees. The only place that knows templates: a struct per page here, the `language` it is in, its `words`, and
-//! the `permissions` that scopes are to a person.
+//! the `permissions` that scopes are to a person; and in `proxy` the texts that `hallpass proxy` prints.
 
 mod account;
 mod language;

@@ -186,6 +186,37 @@ fn no_identity_header_that_comes_in_reaches_the_service_in_any_spelling() {
 }
 
 #[test]
+fn a_lenient_server_at_the_same_port_lets_no_underscore_pass() {
+    // CVE-2025-64484; nginx reads what stands before Host as the first server of the port wants it
+    if !Program::Nginx.is_installed() {
+        return;
+    }
+    let lenient = |printed: String| {
+        let socket = printed.split("listen ").nth(1).and_then(|rest| rest.split(';').next()).expect("a listener");
+        format!("server {{ listen {socket} default_server; underscores_in_headers on; }}\n{printed}")
+    };
+    let world = World::with(Program::Nginx, &SCOPE, "", lenient);
+    for name in ["User", "Id", "Email", "Name", "Scopes", "Client", "Groups"] {
+        for spelling in [format!("Remote_{name}"), format!("REMOTE_{name}")] {
+            let first = Request { headers: vec![(spelling, "root".into())], ..world.proxy.request("GET", "/") };
+            let heard = Heard::of(first.header("Host", GUARDED).bearer(&world.token).send());
+            assert_eq!(heard.identity(), world.alice(""), "{:?}", heard.headers);
+        }
+    }
+}
+
+#[test]
+fn a_server_without_a_base_url_can_be_tried_behind_a_proxy() {
+    // H-28: it is asked by its own name
+    for program in Program::installed() {
+        let (server, echo) = (Server::start(), Echo::start());
+        let proxy = Proxy::start(program, "", |listen| printed(program.name(), &server, &echo, listen, &SCOPE));
+        let token = server.password_token(&server.register(CB, "read"), "read").access_token;
+        assert_eq!(Heard::of(proxy.request("GET", "/").bearer(&token).send()).value("remote-user"), Some("alice"), "{program:?}");
+    }
+}
+
+#[test]
 fn nobody_takes_an_identity_header_away_by_naming_it_in_connection() {
     // CVE-2025-48865 (Fabio: headers named in Connection were dropped, those of the proxy too)
     for program in Program::installed() {
@@ -340,6 +371,9 @@ fn the_proxy_leads_to_hallpass_on_its_own_host_and_says_for_whom_it_asks() {
             ("GET", "/style.css", 200),
             ("GET", "/avatar.png", 200),
             ("GET", "/header.png", 200),
+            ("GET", "/robots.txt", 200),
+            ("GET", "/auth/language", 303),
+            ("GET", "/@alice", 200),
             ("GET", "/auth/sign_in", 200),
             ("GET", "/auth/sign_in/?x=1", 200),
             ("GET", "/oauth/authorize", 400),
@@ -441,7 +475,7 @@ fn what_is_printed_for_https_is_understood_by_the_proxies() {
         let command = match program {
             Program::Caddy => {
                 std::fs::write(&printed, &text).unwrap();
-                std::process::Command::new("caddy").args(["adapt", "--adapter", "caddyfile", "--config"]).arg(&printed).output()
+                program.run().args(["adapt", "--adapter", "caddyfile", "--config"]).arg(&printed).output()
             }
             Program::Nginx => {
                 assert_eq!(text.matches("ssl_certificate").count(), 6, "{text}");
@@ -452,7 +486,7 @@ fn what_is_printed_for_https_is_understood_by_the_proxies() {
                 let configuration = directory.join("nginx.conf");
                 let wrapped = format!("pid {0}/pid;\nevents {{}}\nhttp {{\ninclude {0}/printed;\n}}\n", directory.display());
                 std::fs::write(&configuration, wrapped).unwrap();
-                std::process::Command::new("nginx").args(["-t", "-e", "stderr", "-c"]).arg(&configuration).output()
+                program.run().args(["-t", "-e", "stderr", "-c"]).arg(&configuration).output()
             }
         };
         let output = command.unwrap();

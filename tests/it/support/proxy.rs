@@ -29,15 +29,27 @@ impl Program {
         }
     }
 
+    /// Where it is, if it is installed; `/usr/sbin` is not where everybody looks.
+    pub fn path(self) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .chain(["/usr/sbin".into()])
+            .map(|folder| folder.join(self.name()))
+            .find(|file| file.is_file())
+    }
+
     /// Whether it can be started here; says so on standard error where it cannot.
     pub fn is_installed(self) -> bool {
-        let is_installed = std::env::var_os("PATH").is_some_and(|path| {
-            std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(self.name()).is_file())
-        });
+        let is_installed = self.path().is_some();
         if !is_installed {
             let _ = writeln!(std::io::stderr(), "SKIPPED: needs {}", self.name()); // eprintln! would be kept from view
         }
         is_installed
+    }
+
+    /// Its command line, to be completed.
+    pub fn run(self) -> Command {
+        Command::new(self.path().expect("it is installed"))
     }
 
     /// Those that are installed.
@@ -47,10 +59,7 @@ impl Program {
 
     /// Whether it is this version, as it tells itself.
     pub fn is_version(self, prefix: &str) -> bool {
-        let output = Command::new(self.name())
-            .arg(if self == Program::Caddy { "version" } else { "-v" })
-            .output()
-            .expect("it is installed");
+        let output = self.run().arg(if self == Program::Caddy { "version" } else { "-v" }).output().expect("it is installed");
         let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         told.split([' ', '/', '\n']).any(|word| word.trim_start_matches('v').starts_with(prefix))
     }
@@ -69,7 +78,7 @@ impl Program {
     }
 
     fn command(self, configuration: &Path, directory: &Path) -> Command {
-        let mut command = Command::new(self.name());
+        let mut command = self.run();
         match self {
             Program::Caddy => command.args(["run", "--adapter", "caddyfile", "--config"]).arg(configuration),
             Program::Nginx => command.arg("-p").arg(directory).args(["-e", "stderr", "-c"]).arg(configuration),
