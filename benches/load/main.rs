@@ -65,8 +65,13 @@ fn main() {
     println!("\n| what | connections | a second | p50 ms | p99 ms | server CPU µs | memory MiB |\n|---|--:|--:|--:|--:|--:|--:|");
     let constant = table(&server, "constant answer", time, |_| Request::get("/style.css"));
     let check = table(&server, "token check", time, |turn| server.check(turn));
-    let with_few = few.as_ref().map(|few| table(few, "token check, 10,000 tokens stored", time, |turn| few.check(turn)));
-    drop(few);
+    let brief = time / 4;
+    let of_check =
+        |server: &Server| Load { server, connections: 8, time: brief }.run(|turn| server.check(turn), |_, _| {}).cpu_us;
+    let of_constant =
+        || Load { server: &server, connections: 8, time: brief }.run(|_| Request::get("/style.css"), |_, _| {}).cpu_us;
+    let check_by_constant = in_turns(|| of_check(&server), of_constant);
+    let many_by_few = few.map(|few| in_turns(|| of_check(&server), || of_check(&few)));
     let app = server.register("read");
     let password = |_| {
         let body = format!(
@@ -149,13 +154,9 @@ fn main() {
     });
 
     println!("\n| ratio | measured | wanted |\n|---|--:|--:|");
-    println!(
-        "| server CPU, token check ÷ constant answer, 8 connections | {:.2} | ≤ 1.8 |",
-        check[1].cpu_us / constant[1].cpu_us
-    );
-    if let Some(with_few) = with_few {
-        let ratio = check[1].cpu_us / with_few[1].cpu_us;
-        println!("| server CPU, token check with {tokens} tokens ÷ with 10,000 | {ratio:.2} | ≤ 1.15 |");
+    println!("| server CPU, token check ÷ constant answer, 8 connections, in turns | {check_by_constant:.2} | ≤ 1.8 |");
+    if let Some(ratio) = many_by_few {
+        println!("| server CPU, token check with {tokens} tokens ÷ with 10,000, in turns | {ratio:.2} | ≤ 1.15 |");
     }
     println!("| p99 of a token check among {SLOW} slow connections ÷ alone | {:.1} | |", among_slow.p99_ms / check[1].p99_ms);
     println!("| issue ÷ bare commits, 8 connections | {:.1} | ≥ 5 |", issue[1].rate / bare[1]);
@@ -212,6 +213,13 @@ fn no_telling(server: &Server, app: &App) {
         let median = times[TURNS / 2].as_secs_f64() * 1e3;
         println!("| password grant refused: {what} | 1 | | {median:.2} | | | |");
     }
+}
+
+/// The median of what one costs by what the other costs, measured in turns: whatever else the machine does meets both.
+fn in_turns(one: impl Fn() -> f64, other: impl Fn() -> f64) -> f64 {
+    let mut ratios: Vec<f64> = (0..9).map(|_| one() / other()).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
 }
 
 /// The authorization code flow of a person who is signed in: the consent page, the click, the exchange for a new token. Each asks
