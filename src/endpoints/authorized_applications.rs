@@ -46,7 +46,7 @@ fn list(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             groups: pages::grouped(&scopes, None),
             scopes,
             since: app.created_at.0,
-            last_used: app.last_used_at.map(|at| at.0 - at.0.rem_euclid(3_600)), // to the hour, as it is noted
+            last_used: app.last_used_at.map(|at| at.hour().0), // as it is noted
             tokens: app.tokens,
         }
     });

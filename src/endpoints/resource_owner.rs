@@ -185,7 +185,7 @@ pub fn prove_own_password(
 
 impl OwnerRefusal {
     /// For who is offered the form again: one message, whatever it was.
-    pub fn try_again(self, notice: impl Into<Notice>) -> TryAgain {
+    pub fn try_again(self, notice: Notice) -> TryAgain {
         match self {
             OwnerRefusal::Throttled(throttled) => TryAgain::later(TooOften::Passwords, &throttled, self.to_string()),
             _ => TryAgain::told(notice, self.to_string()),

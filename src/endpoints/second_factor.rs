@@ -12,6 +12,7 @@ use crate::oauth::event::EventKind;
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::recovery_code::Attempt;
 use crate::oauth::user::User;
+use crate::pages::Notice;
 use crate::store::{Fault, UsedFactor, Write};
 
 /// Why it is not taken.
@@ -64,10 +65,8 @@ impl SecondFactorRefusal {
     pub fn try_again(self) -> TryAgain {
         let notice = match self {
             SecondFactorRefusal::Throttled(throttled) => return TryAgain::later(TooOften::Codes, &throttled, self.to_string()),
-            SecondFactorRefusal::Changed => "Your account was just changed. Please start again.",
-            SecondFactorRefusal::Blank | SecondFactorRefusal::Wrong => {
-                "That code did not work. Each works once: wait for the next one, and check that the clock of your device is right."
-            }
+            SecondFactorRefusal::Changed => Notice::StartAgain,
+            SecondFactorRefusal::Blank | SecondFactorRefusal::Wrong => Notice::WrongCode,
         };
         TryAgain::told(notice, self.to_string())
     }

@@ -76,8 +76,7 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         page.map(|page| why.with(page))
     };
     if !is_form_token(params.text("authenticity_token"), &person.half, Purpose::SecondFactor, &[return_to.as_str()]) {
-        let notice = "This page was changed on its way. Please try again.";
-        return again(TryAgain::told(notice, PageError::FormToken.to_string()));
+        return again(TryAgain::told(Notice::PageChanged, PageError::FormToken.to_string()));
     }
     let start = SessionStart::draw(ctx, request);
     let (rows, user, now) = (start.rows(ctx, request), person.user.id, ctx.now);

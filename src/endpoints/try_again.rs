@@ -20,8 +20,8 @@ pub enum TooOften {
 }
 
 impl TryAgain {
-    pub fn told(notice: impl Into<Notice>, reason: impl Into<String>) -> TryAgain {
-        TryAgain { notice: notice.into(), reason: reason.into(), retry_after: None }
+    pub fn told(notice: Notice, reason: impl Into<String>) -> TryAgain {
+        TryAgain { notice, reason: reason.into(), retry_after: None }
     }
 
     /// Too much of it was wrong.

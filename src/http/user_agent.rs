@@ -47,6 +47,11 @@ pub fn browser_in_words(user_agent: &str) -> String {
     }
 }
 
+/// The two of them again, for a page in another language; the second is empty if it was not known.
+pub fn family_and_system(in_words: &str) -> (&str, &str) {
+    in_words.split_once(" on ").unwrap_or((in_words, ""))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -94,6 +99,17 @@ mod tests {
         ] {
             assert_eq!(browser_in_words(user_agent), expected, "{user_agent}");
         }
+    }
+
+    #[test]
+    fn the_words_are_taken_apart_as_they_were_put_together() {
+        for (_, browser) in BROWSERS {
+            assert_eq!(family_and_system(browser), (browser, ""));
+            for (_, system) in SYSTEMS {
+                assert_eq!(family_and_system(&format!("{browser} on {system}")), (browser, system));
+            }
+        }
+        assert_eq!(family_and_system(""), ("", ""));
     }
 
     proptest! {

@@ -33,9 +33,9 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}")
     }
 
-    /// `2026-11-21 10:00 UTC`: its hour, for people.
-    pub fn hour(self) -> String {
-        format!("{} {:02}:00 UTC", self.day(), self.0.rem_euclid(86_400) / 3600)
+    /// When its hour began: all that people need to know of a last use.
+    pub fn hour(self) -> Timestamp {
+        Timestamp(self.0 - self.0.rem_euclid(3_600))
     }
 
     /// Midnight of its day with milliseconds, as Mastodon tells when an account was made (C-ACC-02).
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn an_hour_is_told_without_its_minutes() {
-        assert_eq!(Timestamp(1_479_945_600 + 3_599).hour(), "2016-11-24 00:00 UTC");
-        assert_eq!(Timestamp(1_479_945_600 + 86_399).hour(), "2016-11-24 23:00 UTC");
+        assert_eq!(Timestamp(1_479_945_600 + 3_599).hour(), Timestamp(1_479_945_600));
+        assert_eq!(Timestamp(1_479_945_600 + 86_399).hour(), Timestamp(1_479_945_600 + 82_800));
     }
 
     #[test]

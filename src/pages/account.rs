@@ -33,11 +33,13 @@ pub struct Account<'p> {
 pub struct SignedInBrowser {
     pub name: String,
     pub is_this: bool,
-    /// In words; empty if nothing is known.
+    /// Its family; empty if nothing is known.
     pub browser: String,
+    /// What it runs on; empty if that is not known.
+    pub system: String,
     pub address: String,
-    pub since: String,
-    pub last_used: String,
+    pub since: i64,
+    pub last_used: i64,
     pub authenticity_token: String,
 }
 
@@ -167,9 +169,10 @@ mod tests {
             name: token(),
             is_this: false,
             browser: evil.into(),
+            system: evil.into(),
             address: "2001:0db8:ffff:ffff:ffff:ffff:ffff:ffff".into(),
-            since: "2026-01-01".into(),
-            last_used: "2026-01-01 10:00 UTC".into(),
+            since: 0,
+            last_used: 0,
             authenticity_token: token(),
         };
         let uri = format!(
@@ -183,7 +186,7 @@ mod tests {
                 frame,
                 &SecondStep {
                     app: Some(evil),
-                    notice: Some(&Notice::Said { words: EVIL }),
+                    notice: Some(&Notice::WrongCode),
                     return_to: evil,
                     start_again: evil.into(),
                     authenticity_token: token(),
@@ -199,15 +202,13 @@ mod tests {
                     end_others_token: token(),
                 },
             ),
-            pages.render(
-                frame,
-                &ChangePassword { username: evil, notice: Some(&Notice::Said { words: EVIL }), authenticity_token: token() },
-            ),
+            pages
+                .render(frame, &ChangePassword { username: evil, notice: Some(&Notice::WrongCode), authenticity_token: token() }),
             pages.render(
                 frame,
                 &SetUpSecondFactor {
                     username: evil,
-                    notice: Some(&Notice::Said { words: EVIL }),
+                    notice: Some(&Notice::WrongCode),
                     qr_code: QrCode::of(&uri),
                     uri,
                     secret: "A".repeat(32),
@@ -216,14 +217,14 @@ mod tests {
             ),
             pages.render(
                 frame,
-                &EndSecondFactor { username: evil, notice: Some(&Notice::Said { words: EVIL }), authenticity_token: token() },
+                &EndSecondFactor { username: evil, notice: Some(&Notice::WrongCode), authenticity_token: token() },
             ),
             pages.render(
                 frame,
                 &NewRecoveryCodes {
                     username: evil,
                     left: 3,
-                    notice: Some(&Notice::Said { words: EVIL }),
+                    notice: Some(&Notice::WrongCode),
                     return_to: evil,
                     authenticity_token: token(),
                 },

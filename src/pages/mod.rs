@@ -88,16 +88,21 @@ pub enum Notice {
     ThrottledCodes {
         minutes: i64,
     },
-    /// Of the pages of one's account, which speak English.
-    Said {
-        words: &'static str,
-    },
-}
-
-impl From<&'static str> for Notice {
-    fn from(words: &'static str) -> Notice {
-        Notice::Said { words }
-    }
+    /// Of one's own account, where the password is asked for again.
+    WrongPassword,
+    WrongOldPassword,
+    /// Of a second factor; used before, or of another moment.
+    WrongCode,
+    /// The account changed while its second factor was looked at.
+    StartAgain,
+    /// What a form hides came back as something else.
+    PageChanged,
+    /// What is wrong with a new password.
+    BlankPassword,
+    DifferentPasswords,
+    ShortPassword,
+    OwnName,
+    CommonPassword,
 }
 
 /// Consent: who asks for what, and where the person will be sent.

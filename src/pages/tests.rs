@@ -1,6 +1,8 @@
 //! Every page in every state. What English ones look like is kept in `tests/it/expected/pages/`, a file each; after a change on purpose
 //! `HALLPASS_RENEW=1 cargo test --lib pages` writes them anew, and the diff is what is to be looked at.
 
+mod account;
+
 use std::path::Path;
 
 use super::*;
@@ -177,6 +179,7 @@ fn states() -> Vec<State> {
         let name: &'static str = Box::leak(format!("error {kind}").into_boxed_str());
         state(name, error(kind, who))
     }));
+    states.extend(account::states());
     states
 }
 
@@ -317,7 +320,7 @@ fn the_csp_allows_this_script_and_no_other() {
 
 #[test]
 fn templates_have_no_words_of_their_own() {
-    for (name, source) in TEMPLATES {
+    for (name, source) in TEMPLATES.iter().chain(&crate::pages::account::TEMPLATES) {
         let mut outside = String::new();
         let mut rest = *source;
         // What is neither a tag nor in braces.
@@ -337,7 +340,7 @@ fn templates_have_no_words_of_their_own() {
 
 #[test]
 fn every_key_is_said_somewhere() {
-    let sources: String = TEMPLATES.iter().map(|(_, source)| *source).collect();
+    let sources: String = TEMPLATES.iter().chain(&crate::pages::account::TEMPLATES).map(|(_, source)| *source).collect();
     let in_code = ["month.", "scope.", "subject.", "error.", "consent.warning.", "apps.made_by.", "notice.", "date", "moment"];
     for key in words::words(Language::default()).keys() {
         let is_said = sources.contains(&format!("(\"{key}\"")) || in_code.iter().any(|start| key.starts_with(start));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::storage::answer_across;
-use crate::support::browser::unescape;
+use crate::support::browser::words;
 use crate::support::limits::in_one_window;
 use crate::support::*;
 
@@ -200,8 +200,8 @@ fn a_new_password_takes_the_old_one_and_is_worth_it() {
         (PASSWORD, NEW, "", "not the same twice"),
         (PASSWORD, "7 chars", "7 chars", "too short"),
         (PASSWORD, "Alice@Example.org", "Alice@Example.org", "your name or your address"),
-        (PASSWORD, "Password123", "Password123", "many people have"),
-        (PASSWORD, "iloveyou1", "iloveyou1", "many people have"),
+        (PASSWORD, "Password123", "Password123", "Many people have"),
+        (PASSWORD, "iloveyou1", "iloveyou1", "Many people have"),
     ] {
         let form = change_form(&mut browser, old, new, again);
         let answer = browser.submit(&form).expect(422);
@@ -321,15 +321,16 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
     let mut script = signed_in_as(&server, "<script>alert(1)</script>");
     let mut here = signed_in_as(&server, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Safari/604.1");
 
-    let text = unescape(&here.get("/account").expect(200).text());
+    let text = here.get("/account").expect(200).text();
     let sections: Vec<&str> = text.split("<section").skip(1).map(|rest| rest.split("</section>").next().unwrap()).collect();
     assert_eq!(sections.len(), 3, "{text}");
-    let are_this: Vec<bool> = sections.iter().map(|section| section.contains("(this browser)")).collect();
+    let are_this: Vec<bool> = sections.iter().map(|section| section.contains("this browser")).collect();
     assert_eq!(are_this, [true, false, false], "{text}");
-    assert!(sections[0].contains("Safari on iPhone") && !sections[0].contains("<form"), "{text}");
+    assert!(words(sections[0]).contains("Safari on iPhone") && !sections[0].contains("<form"), "{text}");
     assert!(sections.iter().all(|section| section.contains("127.0.0.1")), "{text}");
-    let firefoxs = sections.iter().find(|section| section.contains("Firefox on Linux")).expect("Firefox");
-    assert!(firefoxs.contains("Since 2027-01-15, last used 2027-01-15 08:00 UTC"), "{firefoxs}");
+    let firefoxs =
+        sections.iter().map(|section| words(section)).find(|words| words.contains("Firefox on Linux")).expect("Firefox");
+    assert!(firefoxs.contains("Since 15 January 2027 · last used 15 January 2027, 08:00 UTC"), "{firefoxs}");
     assert!(!text.contains("alert(1)"), "{text}");
 
     // one, and not somebody else's
@@ -338,7 +339,7 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
     let names: BTreeSet<String> = page.forms().iter().filter(ends_one).map(|f| f.value("session").unwrap().into()).collect();
     assert_eq!(names.len(), 2);
     let end = |place: &str| {
-        let section = page.text().split("<section").find(|section| section.contains(place)).unwrap().to_string();
+        let section = page.text().split("<section").find(|section| words(section).contains(place)).unwrap().to_string();
         let forms = crate::support::browser::forms_in(&section);
         forms.into_iter().next().expect("a form to end it")
     };
@@ -357,6 +358,43 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
     here.submit(&others).expect(303);
     assert!(here.is_signed_in() && !script.is_signed_in() && bob.is_signed_in());
     assert_eq!(count(&server, "sessions"), 2);
+}
+
+#[test]
+fn the_pages_of_ones_account_are_in_ones_language_and_so_is_what_they_say_again() {
+    // C-AUT-08, C-SEC-07
+    let server = Server::start();
+    let mut browser = signed_in(&server);
+    browser.get("/auth/language?lang=de&return_to=/account").expect(303);
+    let said = |page: Answer| {
+        assert_eq!(page.header("content-language"), Some("de"));
+        words(&page.text())
+    };
+    let account = said(browser.get("/account"));
+    assert!(account.contains("Dein Konto") && account.contains("dieser Browser"), "{account}");
+    let blank = change_form(&mut browser, PASSWORD, "", "");
+    let different = change_form(&mut browser, PASSWORD, NEW, "another one");
+    let short = change_form(&mut browser, PASSWORD, "short", "short");
+    let common = change_form(&mut browser, PASSWORD, "password123", "password123");
+    let own = change_form(&mut browser, PASSWORD, "alice@example.org", "alice@example.org");
+    let wrong = change_form(&mut browser, "wrong", NEW, NEW);
+    for (form, expected) in [
+        (blank, "Gib das neue Passwort zweimal ein."),
+        (different, "Das neue Passwort war nicht beide Male dasselbe."),
+        (short, "Das neue Passwort ist zu kurz."),
+        (common, "Dieses Passwort haben viele"),
+        (own, "Das neue Passwort ist dein Name oder deine Adresse."),
+        (wrong, "Das war nicht dein altes Passwort."),
+    ] {
+        let again = said(browser.submit(&form).expect(422));
+        assert!(again.contains(expected), "{again}");
+    }
+    let form = browser.form_at("/account/second_factor", "/account/second_factor");
+    let wrong = said(browser.submit(&form.clone().with("user[password]", "wrong")).expect(422));
+    assert!(wrong.contains("Das war nicht dein Passwort."), "{wrong}");
+    let form = form.with("user[password]", PASSWORD).with("user[otp_attempt]", "");
+    let wrong = said(browser.submit(&form).expect(422));
+    assert!(wrong.contains("Dieser Code hat nicht funktioniert."), "{wrong}");
 }
 
 #[test]
@@ -379,7 +417,7 @@ fn ended_sessions_are_not_listed_and_many_still_make_a_page() {
     server.sql("UPDATE sessions SET last_used_at = last_used_at - 60 WHERE address <> ''");
     assert_eq!(listed(&mut browser), 10);
     let page = browser.get("/account").expect(200);
-    assert!(page.body.len() < 12 * 1024 && page.text().contains("(this browser)"), "{}", page.text());
+    assert!(page.body.len() < 12 * 1024 && page.text().contains("this browser"), "{}", page.text());
 }
 
 #[test]
@@ -391,7 +429,7 @@ fn a_session_keeps_its_age_with_a_new_id() {
     let form = change_form(&mut browser, PASSWORD, NEW, NEW);
     browser.submit(&form).expect(303);
     assert!(browser.is_signed_in());
-    assert!(browser.get("/account").text().contains("Firefox on Android"));
+    assert!(words(&browser.get("/account").text()).contains("Firefox on Android"));
     server.sql("UPDATE sessions SET created_at = created_at - 2 * 86400");
     assert!(!browser.is_signed_in());
 }

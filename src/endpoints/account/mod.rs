@@ -11,6 +11,7 @@ use super::error::PageError;
 use super::page::{page, render};
 use super::return_to::{ReturnTo, to_sign_in};
 use super::session::signed_in;
+use crate::http::user_agent::family_and_system;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, form_token};
@@ -35,14 +36,16 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     })?;
     let sessions = sessions.into_iter().map(|session| {
         let name = session.hash.name().to_string();
+        let (browser, system) = family_and_system(&session.browser);
         pages::SignedInBrowser {
             is_this: session.hash == here,
             authenticity_token: form_token(&person.session, Purpose::EndSession, &[&name]),
             name,
-            browser: session.browser,
+            browser: browser.to_owned(),
+            system: system.to_owned(),
             address: session.address,
-            since: session.created_at.day(),
-            last_used: session.last_used_at.hour(),
+            since: session.created_at.0,
+            last_used: session.last_used_at.hour().0,
         }
     });
     let account = pages::Account {

@@ -56,7 +56,7 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     };
     let old = params.verbatim("user[current_password]");
     if let Err(refusal) = prove_own_password(ctx, request, &person.user, old)? {
-        return again(refusal.try_again("That was not your old password."));
+        return again(refusal.try_again(Notice::WrongOldPassword));
     }
     let random = (ctx.random)();
     let hash = ctx.lanes.run(move || new.hash(random))?;
@@ -80,18 +80,18 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
 }
 
 /// The new password, typed twice the same; or what is wrong with it. `dev` takes any: everybody knows its passwords.
-fn new_password(ctx: &Context, person: &SignedIn, params: &Params) -> Result<Result<Password, &'static str>, Fault> {
+fn new_password(ctx: &Context, person: &SignedIn, params: &Params) -> Result<Result<Password, Notice>, Fault> {
     let Some(new) = params.verbatim("user[password]").filter(|new| !new.is_empty()) else {
-        return Ok(Err("Type the new password twice."));
+        return Ok(Err(Notice::BlankPassword));
     };
     if params.verbatim("user[password_confirmation]") != Some(new) {
-        return Ok(Err("The new password was not the same twice."));
+        return Ok(Err(Notice::DifferentPasswords));
     }
     let email = ctx.store.read(|rows| rows.email_of(person.user.id))?;
     Ok(match weakness(new, &person.user, &email).filter(|_| !ctx.config.dev) {
         None => Ok(Password::presented(new)),
-        Some(Weakness::Short) => Err("The new password is too short: eight characters at least, and longer is better."),
-        Some(Weakness::OwnName) => Err("The new password is your name or your address. Choose another one."),
-        Some(Weakness::Common) => Err("The new password is one that many people have, and guessed first. Choose another one."),
+        Some(Weakness::Short) => Err(Notice::ShortPassword),
+        Some(Weakness::OwnName) => Err(Notice::OwnName),
+        Some(Weakness::Common) => Err(Notice::CommonPassword),
     })
 }

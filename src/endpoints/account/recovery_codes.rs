@@ -88,7 +88,7 @@ fn make_new(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     };
     // The password first: a code is not used up beside a wrong one.
     if let Err(refusal) = prove_own_password(ctx, request, &person.user, params.verbatim("user[password]"))? {
-        return again(refusal.try_again("That was not your password."));
+        return again(refusal.try_again(Notice::WrongPassword));
     }
     let codes = DrawnCodes::draw(ctx);
     let hashes = codes.hashed();

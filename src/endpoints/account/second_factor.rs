@@ -85,15 +85,14 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         Ok(why.with(page))
     };
     if let Err(refusal) = prove_own_password(ctx, request, &person.user, params.verbatim("user[password]"))? {
-        return again(refusal.try_again("That was not your password."));
+        return again(refusal.try_again(Notice::WrongPassword));
     }
     let step = match params.text("user[otp_attempt]").map(Attempt::read) {
         Some(Attempt::Code(code)) => secret.matching_step(&code, ctx.now, None),
         _ => None,
     };
     let Some(step) = step else {
-        let notice = "That code did not work. Check that the clock of your device is right, and try the next code.";
-        return again(TryAgain::told(notice, "wrong code"));
+        return again(TryAgain::told(Notice::WrongCode, "wrong code"));
     };
     let codes = DrawnCodes::draw(ctx);
     let hashes = codes.hashed();
@@ -133,7 +132,7 @@ fn take_away(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     };
     // The password first: a code is not used up beside a wrong one.
     if let Err(refusal) = prove_own_password(ctx, request, &person.user, params.verbatim("user[password]"))? {
-        return again(refusal.try_again("That was not your password."));
+        return again(refusal.try_again(Notice::WrongPassword));
     }
     let session = SessionId::from_random((ctx.random)());
     let ended = event(ctx, request, EventKind::SecondFactorEnded).by(person.user.id);

@@ -246,6 +246,12 @@ fn tags_in(html: &str) -> Vec<Vec<(String, String)>> {
     tags
 }
 
+/// The words of a page, without its tags and with single spaces.
+pub fn words(html: &str) -> String {
+    let outside: String = html.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, outside)| outside)).collect();
+    unescape(&outside).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// HTML's character references, as far as minijinja writes them.
 pub fn unescape(text: &str) -> String {
     text.replace("&lt;", "<")
