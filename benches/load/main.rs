@@ -133,14 +133,18 @@ fn main() {
         measured
     });
     let issued = issued.into_inner().expect("no holder panics");
-    let load = Load { server: &server, connections: 8, time };
-    let revoke = |turn: u64| {
-        let (app, token) = &issued[turn as usize];
-        Request::post("/oauth/revoke", &format!("client_id={}&client_secret={}&token={token}", app.id, app.secret))
-    };
-    row("revoke", 8, &load.run_until(issued.len() as u64, revoke, |_, _| {}));
+    // Each token once: a third of them for each number of connections.
+    for (connections, issued) in CONNECTIONS.into_iter().zip(issued.chunks(issued.len().div_ceil(CONNECTIONS.len()).max(1))) {
+        let revoke = |turn: u64| {
+            let (app, token) = &issued[turn as usize];
+            Request::post("/oauth/revoke", &format!("client_id={}&client_secret={}&token={token}", app.id, app.secret))
+        };
+        let load = Load { server: &server, connections, time };
+        row("revoke", connections, &load.run_until(issued.len() as u64, revoke, |_, _| {}));
+    }
     code_flow(&server, time);
-    row("password grant", 4, &Load { server: &server, connections: 4, time }.run(password, |_, _| {}));
+    // Of 64 most are turned away at once: eight wait for a lane, and the rest is told to come back.
+    table(&server, "password grant", time, password);
 
     no_telling(&server, &app);
 
