@@ -1,0 +1,106 @@
+// The real binary, and the apps that send people to it.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+export const OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob";
+
+// A `hallpass dev` of the test's own, on a free port, and gone after it.
+export class Server {
+  static async start(t) {
+    const binary = process.env.HALLPASS;
+    if (!binary) throw new Error("HALLPASS is the path of the binary to test; tests/browser/run sets it");
+    const child = spawn(binary, ["dev", "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "ignore"] });
+    t.after(async () => {
+      if (child.exitCode !== null) return;
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    });
+    for await (const line of createInterface({ input: child.stdout })) {
+      const url = line.match(/^hallpass listening on (.*)$/)?.[1];
+      if (url) {
+        child.stdout.resume();
+        return new Server(url);
+      }
+    }
+    throw new Error(`${binary} ended before it listened`);
+  }
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  async post(path, fields) {
+    const answer = await fetch(this.url + path, { method: "POST", body: new URLSearchParams(fields) });
+    return { status: answer.status, json: await answer.json() };
+  }
+
+  async register(client_name, redirect_uris, scopes, website) {
+    const { json } = await this.post("/api/v1/apps", { client_name, redirect_uris, scopes, ...(website && { website }) });
+    return json;
+  }
+
+  // A token of alice's for this app, as if she had allowed it before.
+  async grant(app, scope) {
+    const { client_id, client_secret } = app;
+    return this.post("/oauth/token", { grant_type: "password", username: "alice", password: "alice", client_id, client_secret, scope });
+  }
+
+  async redeem(app, code, redirect_uri) {
+    const { client_id, client_secret } = app;
+    return this.post("/oauth/token", { grant_type: "authorization_code", code, redirect_uri, client_id, client_secret });
+  }
+
+  // Where an app sends the person. `force_login`: always asked (C-AUT-07).
+  authorize(app, redirect_uri, scope, more = {}) {
+    const asked = { response_type: "code", client_id: app.client_id, redirect_uri, scope, force_login: "1", ...more };
+    return `${this.url}/oauth/authorize?${new URLSearchParams(asked)}`;
+  }
+
+  // `iss` of RFC 9207, as the metadata tells it.
+  async issuer() {
+    return (await (await fetch(`${this.url}/.well-known/oauth-authorization-server`)).json()).issuer;
+  }
+}
+
+// An app's web server: it keeps what reached it, and says so. `answer` may do otherwise.
+export async function callback(t, { tls, answer } = {}) {
+  const reached = [];
+  const serve = async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const url = new URL(request.url, "http://app");
+    if (url.pathname !== "/callback") return void response.writeHead(204).end();
+    const params = Object.fromEntries(new URLSearchParams(request.method === "POST" ? body : url.search));
+    reached.push({ method: request.method, params });
+    if (answer) return void answer(response);
+    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>app</title><h1>Back in the app</h1>");
+  };
+  const server = tls ? https.createServer(certificate(), serve) : http.createServer(serve);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { port: server.address().port, reached };
+}
+
+// One that nobody vouches for; the tests' browser takes it.
+function certificate() {
+  const folder = mkdtempSync(join(tmpdir(), "hallpass-browser-"));
+  try {
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    execFileSync("openssl", [...made, "-subj", "/CN=app.example", "-keyout", key, "-out", cert], { stdio: "pipe" });
+    return { key: readFileSync(key), cert: readFileSync(cert) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
