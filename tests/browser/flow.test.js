@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { codeOf } from "./support/authenticator.js";
-import { allow, deny, launch, person, signIn, submit } from "./support/browser.js";
+import { allow, deny, launch, person, sideways, signIn, submit } from "./support/browser.js";
 import { OUT_OF_BAND, Server, callback } from "./support/server.js";
 
 let browser;
@@ -30,19 +30,29 @@ async function assertReached({ server, app, uri, client }, method = "GET") {
   assert.deepEqual([status, json.scope], [200, "read write"]);
 }
 
-test("who clicks Sign in and Allow is back in the app, with a code that is worth a token, the state and the issuer", async (t) => {
-  // C-AUT-22, H-03
-  const there = await world(t);
-  const { page, complaints } = await person(t, browser);
-  await page.goto(there.start);
-  await page.fill("#email", "alice@example.org");
-  await page.fill("#password", "alice");
-  await submit(page, page.locator("form").first().locator("button"));
-  await submit(page, allow(page));
-  assert.equal(await page.textContent("h1"), "Back in the app");
-  await assertReached(there);
-  assert.deepEqual(complaints, []);
-});
+const SMALL = { viewport: { width: 320, height: 640 } };
+
+for (const [look, options] of Object.entries({
+  "on a phone": {},
+  "320 pixels wide, in the dark": { ...SMALL, colorScheme: "dark" },
+  "320 pixels wide, from right to left": { ...SMALL, language: "ar" },
+})) {
+  test(`who clicks Sign in and Allow ${look} is back in the app, with a code worth a token, state and iss`, async (t) => {
+    // C-AUT-22, H-03
+    const there = await world(t);
+    const { page, complaints } = await person(t, browser, options);
+    await page.goto(there.start);
+    assert.equal(await page.getAttribute("html", "dir"), options.language === "ar" ? "rtl" : "ltr");
+    await page.fill("#email", "alice@example.org");
+    await page.fill("#password", "alice");
+    await submit(page, page.locator("form").first().locator("button"));
+    assert.equal(await sideways(page), 0);
+    await submit(page, allow(page));
+    assert.equal(await page.textContent("h1"), "Back in the app");
+    await assertReached(there);
+    assert.deepEqual(complaints, []);
+  });
+}
 
 test("the keyboard alone does, and shows where it is", async (t) => {
   const there = await world(t);
@@ -118,11 +128,12 @@ test("who has a second factor is asked for its code on a page of its own, with o
 
 test("in dev one click signs in", async (t) => {
   const there = await world(t);
-  const { page } = await person(t, browser);
+  const { page, complaints } = await person(t, browser);
   await page.goto(there.start);
   await submit(page, page.locator(".one-click button"));
   await submit(page, allow(page));
   await assertReached(there);
+  assert.deepEqual(complaints, []);
 });
 
 test("who denies is back in the app, which is told so", async (t) => {
@@ -165,20 +176,21 @@ test("a form is posted to the app by itself", async (t) => {
 test("without JavaScript a form is posted to the app with one more click", async (t) => {
   // C-AUT-24, H-31
   const there = await world(t, { response_mode: "form_post" });
-  const { page } = await person(t, browser, { javaScriptEnabled: false });
+  const { page, complaints } = await person(t, browser, { javaScriptEnabled: false });
   await page.goto(there.start);
   await signIn(page);
   await submit(page, allow(page));
   assert.deepEqual(there.app.reached, []);
   await submit(page, page.locator("main form button"));
   await assertReached(there, "POST");
+  assert.deepEqual(complaints, []);
 });
 
 test("one click selects the whole code, and nothing but the code", async (t) => {
   // C-AUT-42
   const server = await Server.start(t);
   const client = await server.register("toot", OUT_OF_BAND, "read");
-  const { page, complaints } = await person(t, browser, { viewport: { width: 320, height: 640 } });
+  const { page, complaints } = await person(t, browser, SMALL);
   await page.goto(server.authorize(client, OUT_OF_BAND, "read"));
   await signIn(page);
   await submit(page, allow(page));

@@ -53,13 +53,17 @@ export async function submit(page, locator, key) {
 export const allow = (page) => page.locator(".choice form").nth(0).locator("button");
 export const deny = (page) => page.locator(".choice form").nth(1).locator("button");
 
-// What axe finds wrong on the page.
+// What axe finds wrong on the page. It measures no contrast before a gradient; ours only punch the notches of the
+// paper's edge, so they are taken away first, and a text of unknown contrast counts as wrong.
 export async function violations(page) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
-  );
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    for (const paper of document.querySelectorAll(".pass > *")) paper.style.backgroundImage = "none";
+    const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const { violations, incomplete } = await globalThis.axe.run(document, { runOnly });
+    const unknown = incomplete.filter(({ id }) => id === "color-contrast");
+    return [...violations, ...unknown].flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
+  });
 }
 
 // By how many pixels the page is wider than the window.

@@ -49,7 +49,8 @@ export class Server {
   // A token of alice's for this app, as if she had allowed it before.
   async grant(app, scope) {
     const { client_id, client_secret } = app;
-    return this.post("/oauth/token", { grant_type: "password", username: "alice", password: "alice", client_id, client_secret, scope });
+    const person = { username: "alice", password: "alice" };
+    return this.post("/oauth/token", { grant_type: "password", ...person, client_id, client_secret, scope });
   }
 
   async redeem(app, code, redirect_uri) {
