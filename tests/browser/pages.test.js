@@ -59,7 +59,7 @@ async function walk(language, looks) {
   const t = { after: (end) => ends.unshift(end) };
   try {
     const { page, context, complaints } = await person(t, browser, { language });
-    await context.route(`${WEB}**`, (route) => route.fulfill({ contentType: "text/html", body: "" }));
+    await context.route(`${WEB}**`, (route) => route.fulfill({ contentType: "text/html", body: '<!doctype html><link rel="icon" href="data:,">' }));
     let answered;
     page.on("response", (response) => response.request().isNavigationRequest() && (answered = response.status()));
 

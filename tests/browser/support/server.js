@@ -81,7 +81,9 @@ export async function callback(t, { tls, answer } = {}) {
     const params = Object.fromEntries(new URLSearchParams(request.method === "POST" ? body : url.search));
     reached.push({ method: request.method, params });
     if (answer) return void answer(response);
-    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>app</title><h1>Back in the app</h1>");
+    // An icon of its own: Chromium would ask for the server's, and when it leaves in a hurry ask in our page's name.
+    const page = '<!doctype html><title>app</title><link rel="icon" href="data:,"><h1>Back in the app</h1>';
+    response.writeHead(200, { "content-type": "text/html" }).end(page);
   };
   const server = tls ? https.createServer(certificate(), serve) : http.createServer(serve);
   server.listen(0, "127.0.0.1");
