@@ -77,8 +77,9 @@ impl Proxy {
             "caddy" => {
                 command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
                 format!(
-                    "{{\n\tadmin off\n}}\n{printed}\nhttp://{UNGUARDED}:{} {{\n\treverse_proxy {service}\n}}\n",
-                    address.port()
+                    "{{\n\tadmin off\n}}\n{printed}\nhttp://{UNGUARDED}:{} {{\n\tbind {}\n\treverse_proxy {service}\n}}\n",
+                    address.port(),
+                    address.ip()
                 )
             }
             _ => {
