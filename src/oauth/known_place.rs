@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use super::secret::{Secret, secret};
+use super::subscriber::subscriber;
 
 /// A place is known this long after the last sign-in there.
 pub const KNOWN_SECONDS: i64 = 90 * 86_400;
@@ -22,9 +23,9 @@ pub struct Place([u8; 32]);
 impl Place {
     /// An address; of IPv6 the network of 64 bits that one subscriber has.
     pub fn address(address: IpAddr) -> Place {
-        let text = match address.to_canonical() {
+        let text = match subscriber(address) {
             IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("{}/64", std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+            IpAddr::V6(network) => format!("{network}/64"),
         };
         Place(Sha256::digest(text.as_bytes()).into())
     }

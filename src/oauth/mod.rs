@@ -24,6 +24,7 @@ pub mod registration;
 pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod subscriber;
 pub mod time;
 pub mod totp;
 pub mod user;

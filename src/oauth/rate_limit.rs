@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::secret::mac;
+use super::subscriber::subscriber;
 use super::time::Timestamp;
 
 /// How many are counted for themselves in one window.
@@ -44,9 +45,9 @@ impl Subject {
 
     /// An address; of IPv6 the network of 64 bits that one subscriber has.
     pub fn address(address: IpAddr) -> Subject {
-        Subject(match address.to_canonical() {
+        Subject(match subscriber(address) {
             IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-            IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+            IpAddr::V6(network) => network.to_bits(),
         })
     }
 

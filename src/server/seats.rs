@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::oauth::subscriber::subscriber;
 
 /// How many connections there are, and from whom.
 pub struct Seats {
@@ -32,7 +34,7 @@ impl Seats {
     /// A place for a connection from this address, or why there is none. Trusted proxies come without an address,
     /// for they bring everybody's connections.
     pub fn take(self: &Arc<Seats>, from: Option<IpAddr>) -> Result<Seat, String> {
-        let counted_as = from.map(neighbourhood);
+        let counted_as = from.map(subscriber);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner); // whole after every statement
         if taken.all >= self.most {
             return Err(format!("turned a connection away: all {} are taken", self.most));
@@ -59,14 +61,6 @@ impl Drop for Seat {
                 count.remove();
             }
         }
-    }
-}
-
-/// What counts as one address: of IPv6 the first 64 bits, for that is what one subscriber is given.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
