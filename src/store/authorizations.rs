@@ -1,6 +1,6 @@
 //! What one app, or all of them, hold of a person.
 
-use super::{Fault, Read, Write};
+use super::{Fault, Read};
 use crate::oauth::scope::ScopeSet;
 use crate::oauth::time::Timestamp;
 
@@ -11,18 +11,5 @@ impl Read<'_> {
                    WHERE client = ?1 AND user = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row(rusqlite::params![client, user, now], |row| row.get(0))?)
-    }
-}
-
-impl Write<'_> {
-    /// Ends all that any app holds of this person: tokens and codes.
-    pub fn revoke_all_authorizations(&self, user: i64, now: Timestamp) -> Result<(), Fault> {
-        for sql in [
-            "UPDATE access_tokens SET revoked_at = ?2 WHERE user = ?1 AND revoked_at IS NULL",
-            "UPDATE authorization_codes SET revoked_at = ?2 WHERE user = ?1 AND revoked_at IS NULL",
-        ] {
-            self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, now])?;
-        }
-        Ok(())
     }
 }

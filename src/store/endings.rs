@@ -17,6 +17,11 @@ impl Write<'_> {
     pub fn end_all_of_user(&self, user: i64, keep_session: Option<&Hashed<SessionId>>, now: Timestamp) -> Result<(), Fault> {
         let sql = "DELETE FROM sessions WHERE user = ?1 AND hash IS NOT ?2";
         self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, keep_session])?;
+        self.revoke_all_authorizations(user, now)
+    }
+
+    /// Ends all that any app holds of this person: tokens and codes (C-AAP-03).
+    pub fn revoke_all_authorizations(&self, user: i64, now: Timestamp) -> Result<(), Fault> {
         for sql in [
             "UPDATE access_tokens SET revoked_at = ?2 WHERE user = ?1 AND revoked_at IS NULL",
             "UPDATE authorization_codes SET revoked_at = ?2 WHERE user = ?1 AND revoked_at IS NULL",
