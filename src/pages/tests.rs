@@ -1,5 +1,5 @@
 //! Every page in every state. What English ones look like is kept in `tests/it/expected/pages/`, a file each; after a change on purpose
-//! `HALLPASS_RENEW=1 cargo test --lib pages` writes them anew, and the diff is what is to be looked at.
+//! `RENEW_EXPECTED=1 cargo test --lib pages` writes them anew, and the diff is what is to be looked at.
 
 mod account;
 
@@ -189,7 +189,7 @@ fn pages() -> Pages {
 
 #[test]
 fn every_page_looks_as_expected() {
-    let renew = std::env::var_os("HALLPASS_RENEW").is_some();
+    let renew = std::env::var_os("RENEW_EXPECTED").is_some();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/expected/pages");
     let mut kept: Vec<String> = Vec::new();
     for (name, render) in states() {
@@ -199,7 +199,7 @@ fn every_page_looks_as_expected() {
             std::fs::write(&path, &html).unwrap();
         }
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(html, expected, "{name} is not as in {}; HALLPASS_RENEW=1 writes it anew", path.display());
+        assert_eq!(html, expected, "{name} is not as in {}; RENEW_EXPECTED=1 writes it anew", path.display());
         kept.push(path.file_name().unwrap().to_str().unwrap().to_owned());
     }
     for entry in std::fs::read_dir(&folder).unwrap() {
