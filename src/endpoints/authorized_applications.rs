@@ -101,26 +101,24 @@ fn revoke(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::RevokeAuthorization, &[id]) {
         return Err(PageError::FormToken);
     }
-    let (client, is_all) = (row_id(id), id == ALL);
-    if client.is_some() || is_all {
+    let client = row_id(id);
+    if client.is_some() || id == ALL {
         let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
         let revoked = event(ctx, request, EventKind::AuthorizationRevoked).by(user);
         let is_done = ctx.store.write(move |tx| {
-            let is_still_signed_in = proof.still(tx, now)?;
-            match client.filter(|_| is_still_signed_in) {
-                Some(client) => {
-                    tx.revoke_authorization(user, client, now)?;
-                    if tx.client_of_row(client)?.is_some() {
-                        tx.note_event(&revoked.with_app(client), now)?;
-                    }
-                }
-                None if is_still_signed_in => {
-                    tx.revoke_all_authorizations(user, now)?;
-                    tx.note_event(&revoked, now)?;
-                }
-                None => {}
+            if !proof.still(tx, now)? {
+                return Ok(false);
             }
-            Ok(is_still_signed_in)
+            match client {
+                None => tx.revoke_all_authorizations(user, now)?,
+                Some(client) => tx.revoke_authorization(user, client, now)?,
+            }
+            match client {
+                None => tx.note_event(&revoked, now)?,
+                Some(client) if tx.client_of_row(client)?.is_some() => tx.note_event(&revoked.with_app(client), now)?,
+                Some(_) => {}
+            }
+            Ok(true)
         })?;
         if !is_done {
             return Ok(to_sign_in(StatusCode::SEE_OTHER, &ReturnTo::of(request)));
