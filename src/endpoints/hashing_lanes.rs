@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::store::Fault;
+use crate::store::{Fault, OutageKind};
 
 /// How many may wait for a lane.
 const WAITING: usize = 8;
@@ -47,8 +47,10 @@ impl HashingLanes {
         });
         match self.queue.try_send(job) {
             Ok(()) => answer.recv().map_err(|_| Fault::Bug("hashing a password failed".into())),
-            Err(TrySendError::Full(_)) => Err(Fault::Unavailable(format!("{WAITING} passwords wait to be checked"))),
-            Err(TrySendError::Disconnected(_)) => Err(Fault::Unavailable("no lane for hashing passwords".into())),
+            Err(TrySendError::Full(_)) => {
+                Err(Fault::unavailable(OutageKind::Busy, format!("{WAITING} passwords wait to be checked")))
+            }
+            Err(TrySendError::Disconnected(_)) => Err(Fault::unavailable(OutageKind::Stopped, "no lane for hashing passwords")),
         }
     }
 }

@@ -25,6 +25,7 @@ mod known_places;
 mod language;
 mod metadata;
 mod page;
+mod probes;
 mod profile;
 mod resource_owner;
 mod return_to;
@@ -79,6 +80,9 @@ impl AuthorizationServer {
 
     /// Answers a request, at this moment, with this randomness.
     pub fn answer(&self, request: &Request, now: Timestamp, random: &dyn Fn() -> [u8; 32]) -> Response {
+        if let Some(probe) = probes::Probe::at(routed_path(&request.path)) {
+            return probe.answer(request, self.store.patient(), now);
+        }
         let Some(origin) = self.config.base_url.origin(request.header("host")) else {
             // RFC 9110 §15.5.20: without a base URL only our own loopback names are ours (H-28).
             let Request { path, headers, id, .. } = request;
@@ -91,7 +95,11 @@ impl AuthorizationServer {
     /// The same for what never waits: an answer of an indexed read or two at most, given on the I/O thread itself, for to wake a
     /// worker costs more than the answer. `None` for all else, and when the file is locked.
     pub fn answer_at_once(&self, request: &Request, now: Timestamp, random: &dyn Fn() -> [u8; 32]) -> Option<Response> {
-        if !is_quick(&request.method, routed_path(&request.path)) {
+        let path = routed_path(&request.path);
+        if path == probes::LIVENESS {
+            return Some(self.answer(request, now, random));
+        }
+        if !is_quick(&request.method, path) {
             return None;
         }
         let origin = self.config.base_url.origin(request.header("host"))?;

@@ -11,18 +11,25 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Why, for the operator's log; never sent.
     pub reason: Option<String>,
+    /// Not worth a line in the log: machines ask for it again and again.
+    pub is_routine: bool,
 }
 
 impl Response {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Response {
-        Response { status, headers: HeaderMap::new(), body: Vec::new(), reason: None }
+        Response { status, headers: HeaderMap::new(), body: Vec::new(), reason: None, is_routine: false }
     }
 
     /// A JSON answer (C-GEN-01).
     pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
         let body = serde_json::to_vec(value).expect("our own answers have string keys and no maps that fail");
         Response::empty(status).with("content-type", "application/json; charset=utf-8").with_body(body)
+    }
+
+    /// A few words for a machine.
+    pub fn text(status: StatusCode, words: &str) -> Response {
+        Response::empty(status).with("content-type", "text/plain; charset=utf-8").with_body(words.as_bytes().to_vec())
     }
 
     /// A page (C-GEN-01).

@@ -38,6 +38,7 @@ pub(super) fn request(request: &Request, response: &Response, took: Duration) {
     let level = match response.status {
         StatusCode::SERVICE_UNAVAILABLE => Level::Warn,
         status if status.is_server_error() => Level::Error,
+        _ if response.is_routine => Level::Debug,
         _ => Level::Info,
     };
     ::log::log!(target: REQUEST, level, "{}", RequestLine { request, response, took });

@@ -8,11 +8,64 @@ use rusqlite::ErrorCode;
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It may work again without a change of ours: locked, full, unreadable, too much to do (503).
-    Unavailable(String),
+    Unavailable(Outage),
     /// What the file holds is broken; only a backup mends it (503: it is the operator's to mend, and nothing was decided).
     Damaged(String),
     /// It will not: a bug (500).
     Bug(String),
+}
+
+/// What keeps the database from working, and how that was noticed.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    pub kind: OutageKind,
+    pub cause: String,
+}
+
+/// What keeps the database from working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutageKind {
+    /// By another process, for longer than is waited.
+    Locked,
+    /// The disk.
+    Full,
+    ReadOnly,
+    /// The disk cannot be read or written, or is not there.
+    Disk,
+    Memory,
+    /// The file was moved away or replaced.
+    Moved,
+    /// There is too much to do.
+    Busy,
+    /// It takes longer than anybody waits.
+    Slow,
+    /// The server is ending.
+    Stopped,
+}
+
+impl Fault {
+    pub fn unavailable(kind: OutageKind, cause: impl Into<String>) -> Fault {
+        Fault::Unavailable(Outage { kind, cause: cause.into() })
+    }
+
+    /// What is wrong, in one word for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Fault::Unavailable(outage) => match outage.kind {
+                OutageKind::Locked => "locked",
+                OutageKind::Full => "full",
+                OutageKind::ReadOnly => "readonly",
+                OutageKind::Disk => "disk",
+                OutageKind::Memory => "memory",
+                OutageKind::Moved => "moved",
+                OutageKind::Busy => "busy",
+                OutageKind::Slow => "slow",
+                OutageKind::Stopped => "stopped",
+            },
+            Fault::Damaged(_) => "damaged",
+            Fault::Bug(_) => "broken",
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -20,23 +73,16 @@ impl From<rusqlite::Error> for Fault {
         use ErrorCode::*;
 
         let cause = format!("the database: {}", cause_of(&error));
-        match error.sqlite_error_code() {
-            Some(
-                DatabaseBusy
-                | DatabaseLocked
-                | DiskFull
-                | SystemIoFailure
-                | ReadOnly
-                | CannotOpen
-                | OutOfMemory
-                | OperationInterrupted
-                | OperationAborted
-                | FileLockingProtocolFailed
-                | PermissionDenied,
-            ) => Fault::Unavailable(cause),
-            Some(DatabaseCorrupt | NotADatabase) => Fault::Damaged(cause),
-            _ => Fault::Bug(cause),
-        }
+        let kind = match error.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed) => OutageKind::Locked,
+            Some(DiskFull) => OutageKind::Full,
+            Some(ReadOnly | PermissionDenied) => OutageKind::ReadOnly,
+            Some(SystemIoFailure | CannotOpen | OperationInterrupted | OperationAborted) => OutageKind::Disk,
+            Some(OutOfMemory) => OutageKind::Memory,
+            Some(DatabaseCorrupt | NotADatabase) => return Fault::Damaged(cause),
+            _ => return Fault::Bug(cause),
+        };
+        Fault::unavailable(kind, cause)
     }
 }
 
@@ -52,7 +98,7 @@ pub fn cause_of(error: &rusqlite::Error) -> String {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Unavailable(cause) | Fault::Damaged(cause) | Fault::Bug(cause) => f.write_str(cause),
+            Fault::Unavailable(Outage { cause, .. }) | Fault::Damaged(cause) | Fault::Bug(cause) => f.write_str(cause),
         }
     }
 }

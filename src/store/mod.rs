@@ -21,6 +21,7 @@ mod known_places;
 mod open;
 mod place;
 mod readers;
+mod readiness;
 mod second_factors;
 mod sessions;
 mod steps;
@@ -40,9 +41,10 @@ pub use administration::{ClientOnFile, SessionOnFile, TokenFilter, UserChange, U
 pub use authorization_codes::NewCode;
 pub use checking::TableSize;
 pub use events::{EventFilter, EventOnFile};
-pub use fault::Fault;
+pub use fault::{Fault, OutageKind};
 pub use open::{OpenError, Role};
 use readers::Readers;
+use readiness::Readiness;
 pub use second_factors::UsedFactor;
 pub use sessions::NewSession;
 pub use steps::{SCHEMA_VERSION, SteppedUp};
@@ -56,6 +58,7 @@ pub struct Store {
     /// Closed before the writer's connection: the last to close takes `-wal` and `-shm` away, and a read-only one cannot.
     readers: Readers,
     writer: Writer,
+    readiness: Readiness,
     file: open::File,
 }
 
@@ -94,7 +97,8 @@ impl Store {
             Role::Server => Some(Chore::new(|tx| tx.sweep())),
             Role::Command => None,
         };
-        Ok(Store { readers: Readers::new(), writer: Writer::start(connection, file.place.clone(), chore), file })
+        let (readers, writer) = (Readers::new(), Writer::start(connection, file.place.clone(), chore));
+        Ok(Store { readers, writer, readiness: Readiness::new(), file })
     }
 
     /// Whether the file was found without the log that a killed server had left beside it: what was written last is lost then.

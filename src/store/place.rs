@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Fault;
+use super::fault::{Fault, OutageKind};
 
 /// A path, and the file that was there.
 #[derive(Clone, Debug)]
@@ -33,11 +33,14 @@ impl Place {
             Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Ok(()),
             Ok(_) => Err(self.gone("was replaced by another file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.gone("was moved or deleted")),
-            Err(error) => Err(Fault::Unavailable(format!("{} cannot be looked at: {error}", self.path.display()))),
+            Err(error) => {
+                Err(Fault::unavailable(OutageKind::Disk, format!("{} cannot be looked at: {error}", self.path.display())))
+            }
         }
     }
 
     fn gone(&self, what: &str) -> Fault {
-        Fault::Unavailable(format!("{} {what} while it was served; put it back, or restart the server", self.path.display()))
+        let cause = format!("{} {what} while it was served; put it back, or restart the server", self.path.display());
+        Fault::unavailable(OutageKind::Moved, cause)
     }
 }

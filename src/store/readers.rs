@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::Fault;
+use super::fault::{Fault, OutageKind};
 
 /// Connections on a machine of few cores; where there are more, two for each.
 const FEW: usize = 8;
@@ -49,7 +49,8 @@ impl Readers {
         let waited = self.returned.wait_timeout_while(self.lock(), patience, none_left);
         let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
-            return Err(Fault::Unavailable(format!("all {} readers of the database are busy", self.most)));
+            let cause = format!("all {} readers of the database are busy", self.most);
+            return Err(Fault::unavailable(OutageKind::Busy, cause));
         }
         let mut reader = Reader { readers: self, connection: state.idle.pop() };
         if reader.connection.is_none() {
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn one_that_cannot_be_opened_takes_no_place_and_one_that_saw_a_fault_is_closed() {
         let readers = Readers::at_most(1);
-        let broken = readers.borrow(|| Err(Fault::Unavailable("no file".into())), Duration::ZERO);
+        let broken = readers.borrow(|| Err(Fault::unavailable(OutageKind::Disk, "no file")), Duration::ZERO);
         assert!(broken.is_err());
         drop(readers.borrow(open, Duration::ZERO).ok().unwrap());
         assert_eq!(counts(&readers), (0, 0));

@@ -7,14 +7,15 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::fault::{Fault, OutageKind};
 use super::place::Place;
-use super::{Fault, Read, Write};
+use super::{Read, Write};
 
 /// Closures that may wait; a further one is refused.
 const QUEUE: usize = 1_024;
@@ -97,6 +98,19 @@ impl Writer {
         answer.recv().unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// The same, for who cannot wait longer than that. What is late may still be done.
+    pub fn write_within<F>(&self, patience: Duration, closure: F) -> Result<(), Fault>
+    where
+        F: FnOnce(&Write) -> Result<(), Fault> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        self.send(Box::new(Awaited { closure: Some(closure), value: None, reply }))?;
+        answer.recv_timeout(patience).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Err(Fault::unavailable(OutageKind::Slow, format!("no write was done in {patience:?}"))),
+            RecvTimeoutError::Disconnected => Err(stopped()),
+        })
+    }
+
     pub fn write_sometime(&self, closure: impl FnOnce(&Write) -> Result<(), Fault> + Send + 'static) {
         let _ = self.send(Box::new(Unawaited(Some(closure)))); // may be lost, by its name
     }
@@ -104,7 +118,7 @@ impl Writer {
     fn send(&self, job: Box<dyn Job>) -> Result<(), Fault> {
         let Some(queue) = &self.queue else { return Err(stopped()) };
         queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::Unavailable(format!("{QUEUE} writes are waiting")),
+            TrySendError::Full(_) => Fault::unavailable(OutageKind::Busy, format!("{QUEUE} writes are waiting")),
             TrySendError::Disconnected(_) => stopped(),
         })
     }
@@ -121,7 +135,7 @@ impl Drop for Writer {
 }
 
 fn stopped() -> Fault {
-    Fault::Unavailable("the writer has stopped".into())
+    Fault::unavailable(OutageKind::Stopped, "the writer has stopped")
 }
 
 /// The writer's life: ends when nobody can send any more.
@@ -164,7 +178,11 @@ fn commit_together(
     let ended = if connection.is_autocommit() {
         // By the one that ran last: an earlier fault was its own closure's alone.
         let fault = ran.last().and_then(|(_, outcome)| outcome.as_ref().err());
-        Err(Fault::Unavailable(format!("the transaction was ended by {}", fault.map_or("SQLite".into(), Fault::to_string))))
+        let kind = match fault {
+            Some(Fault::Unavailable(outage)) => outage.kind,
+            _ => OutageKind::Disk,
+        };
+        Err(Fault::unavailable(kind, format!("the transaction was ended by {}", fault.map_or("SQLite".into(), Fault::to_string))))
     } else {
         statement(connection, "COMMIT").map_err(Fault::from).and_then(|()| place.check())
     };
@@ -186,7 +204,7 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault>
     let tx = Write { read: Read { connection } };
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&tx))).unwrap_or_else(|panic| Err(Fault::Bug(message(&*panic))));
     if connection.is_autocommit() {
-        return outcome.and(Err(Fault::Unavailable("the transaction ended inside a savepoint".into())));
+        return outcome.and(Err(Fault::unavailable(OutageKind::Disk, "the transaction ended inside a savepoint")));
     }
     let undone = if outcome.is_err() { statement(connection, "ROLLBACK TO one") } else { Ok(()) };
     if let Err(error) = undone.and_then(|()| statement(connection, "RELEASE one")) {
@@ -451,10 +469,13 @@ mod tests {
         let earlier: Closure = Box::new(|_| Err(Fault::Bug("an earlier one".into())));
         let ending: Closure = Box::new(|tx| {
             tx.connection.execute_batch("ROLLBACK")?; // as SQLite does by itself when the disk is full
-            Err(Fault::Unavailable("no space".into()))
+            Err(Fault::unavailable(OutageKind::Full, "no space"))
         });
         for answer in in_one_batch(&writer, vec![earlier, ending]) {
-            assert!(matches!(&answer, Err(Fault::Unavailable(cause)) if cause.contains("no space")), "{answer:?}");
+            assert!(
+                matches!(&answer, Err(Fault::Unavailable(outage)) if outage.cause.contains("no space") && outage.kind == OutageKind::Full),
+                "{answer:?}"
+            );
         }
     }
 

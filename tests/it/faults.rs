@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use crate::probes::await_readiness;
 use crate::support::say::T_UNKNOWN;
 use crate::support::server::{Refused, add_user, fresh_directory};
 use crate::support::{Answer, App, Browser, PASSWORD, Request, Server};
@@ -57,6 +58,7 @@ fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space_again() {
         }
     }
     assert_eq!(refused_in_a_row, 5, "the disk is full");
+    await_readiness(&server, 503, "full"); // C-RUN-03
     for write in world.writes(&server) {
         unavailable(&write.send());
     }
@@ -68,6 +70,7 @@ fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space_again() {
     server.await_log("database or disk is full");
 
     disk.free();
+    await_readiness(&server, 200, "ok");
     for write in world.writes(&server) {
         write.send().expect(200);
     }

@@ -37,6 +37,7 @@ mod pages;
 mod parameters;
 mod password;
 mod precedence;
+mod probes;
 mod programs;
 mod proxies;
 mod published_faults;

@@ -24,6 +24,8 @@ fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
         "/.well-known",
         "/nodeinfo",
         "/health",
+        "/livez",
+        "/readyz",
         "/auth/check",
     ];
     api.iter().any(|prefix| under(prefix)) || prefers_json(headers)
