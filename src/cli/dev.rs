@@ -10,7 +10,8 @@ use argh::{ArgsInfo, FromArgs};
 use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
 use super::{Exit, Failure, failed_at, open};
 use crate::config::{BaseUrl, Config};
-use crate::dev::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, after_login, seed};
+use crate::dev::after_login;
+use crate::dev::world::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, World};
 use crate::oauth::admission::Admission;
 use crate::server::service::{now, random};
 use crate::server::{ListenAddress, log};
@@ -38,7 +39,8 @@ impl Dev {
             Directory::new().map_err(|error| Failure::new(Exit::CannotOpen, format!("no temporary directory: {error}")))?;
         let path = directory.0.join("hallpass.db");
         let store = open(&path, Role::Server)?;
-        seed(&store, random(), now()).map_err(failed_at(&path))?;
+        let world = World::seeded().map_err(failed_at(&path))?;
+        world.fill(&store, now()).map_err(failed_at(&path))?;
         let listener = listen(&address)?;
         let config = Config {
             base_url: BaseUrl::Loopback { port: port_of(listener.address()) },
@@ -50,7 +52,7 @@ impl Dev {
             nodeinfo_name: "hallpass".into(),
             admission: Admission::of_server(Vec::new(), Vec::new()),
             dev: true,
-            seeded: vec![(USERNAME.into(), PASSWORD.into())],
+            seeded: world.people.iter().map(|person| (person.username.as_str().into(), person.password.clone())).collect(),
         };
         let banner = banner(&listener.url());
         run(config, store, after_login::endpoints_of, listener, options(&[], 64)?, &banner)

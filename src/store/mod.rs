@@ -14,6 +14,7 @@ mod authorization_codes;
 mod authorizations;
 mod checking;
 mod clients;
+mod emptying;
 mod endings;
 mod events;
 mod fault;

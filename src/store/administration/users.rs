@@ -100,6 +100,13 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Whether an account's `admin:*` scopes count from now on (H-21).
+    pub fn set_admin(&self, user: i64, is_admin: bool) -> Result<(), Fault> {
+        let sql = "UPDATE users SET is_admin = ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![user, is_admin])?;
+        Ok(())
+    }
+
     /// Sets what is to be set of an account that is there.
     pub fn change_user(
         &self,
