@@ -1,14 +1,14 @@
 //! `hallpass check`: is the database well, how big is it, and what to do about what is not.
 
 use std::fs;
-use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
-use super::{Exit, Failure, failed_at, open_existing, output, tell};
+use super::progress::Progress;
+use super::{Exit, Failure, failed_at, open_existing, output};
 use crate::server::service::now;
 use crate::store::{Fault, Read, TableSize};
 
@@ -82,10 +82,9 @@ impl Finding {
 impl Check {
     pub fn run(self) -> Result<(), Failure> {
         let store = open_existing(&self.db)?;
-        if std::io::stderr().is_terminal() {
-            tell("hallpass: reading the whole file");
-        }
+        let progress = Progress::of("reading the whole file");
         let looked = store.patient().read(|rows| Ok((looked_into(rows)?, rows.table_sizes()?)));
+        drop(progress);
         let (mut findings, tables) = looked.map_err(failed_at(&self.db))?;
         findings.extend(beside(&self.db));
         let tables: Vec<Table> =

@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod output;
 mod permissions;
+mod progress;
 mod proxy;
 mod secret;
 mod serve;

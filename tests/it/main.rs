@@ -39,6 +39,7 @@ mod password;
 mod precedence;
 mod probes;
 mod programs;
+mod progress;
 mod proxies;
 mod published_faults;
 mod rate_limits;
