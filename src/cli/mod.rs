@@ -2,6 +2,7 @@
 
 mod app;
 mod arguments;
+mod backup;
 mod check;
 mod dev;
 mod environment;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use argh::{ArgsInfo, FromArgs};
 
 use crate::oauth::event::{Event, EventKind, Source};
-use crate::store::{Fault, OpenError, Role, SteppedUp, Store};
+use crate::store::{Fault, Onlooker, OpenError, Role, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
 #[derive(FromArgs, ArgsInfo)]
@@ -50,6 +51,7 @@ enum Command {
     Token(token::Token),
     Events(events::Events),
     Check(check::Check),
+    Backup(backup::Backup),
     Proxy(proxy::Proxy),
 }
 
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Token(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Proxy(command) => command.run(),
     };
     outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
@@ -135,16 +138,7 @@ fn done(what: &str) -> Event {
 
 /// Opens the database, or says in a sentence why not.
 fn open(path: &Path, role: Role) -> Result<Store, Failure> {
-    let store = Store::open(path, role).map_err(|error| {
-        let code = match error {
-            OpenError::Served | OpenError::ServedByOlder(_) | OpenError::Locked => Exit::Busy,
-            OpenError::Cannot(_) => Exit::CannotOpen,
-            OpenError::Foreign(_) | OpenError::Damaged(_) | OpenError::Newer(_) => Exit::Configuration,
-        };
-        // What may not be touched is told with who may, and how to mend it.
-        let advice = if matches!(error, OpenError::Cannot(_)) { permissions::advice(path) } else { None };
-        Failure::new(code, advice.unwrap_or_else(|| format!("{} {error}", path.display())))
-    })?;
+    let store = Store::open(path, role).map_err(refused_at(path))?;
     if let Some(SteppedUp { from, backup }) = store.stepped_up() {
         let path = path.display();
         tell(&format!("hallpass: {path} was of schema {from} and is stepped up; as it was it is in {}", backup.display()));
@@ -154,12 +148,37 @@ fn open(path: &Path, role: Role) -> Result<Store, Failure> {
 
 /// Opens a database that must be there: a mistyped name makes no file.
 fn open_existing(path: &Path) -> Result<Store, Failure> {
+    must_be_there(path)?;
+    open(path, Role::Command)
+}
+
+/// Opens a database that must be there to be looked at: nothing in it is changed, not even an older schema.
+fn look_at(path: &Path) -> Result<Onlooker, Failure> {
+    must_be_there(path)?;
+    Onlooker::open(path).map_err(refused_at(path))
+}
+
+fn must_be_there(path: &Path) -> Result<(), Failure> {
     if path.exists() || permissions::advice(path).is_some() {
-        return open(path, Role::Command);
+        return Ok(());
     }
     let message =
         format!("{} is not there; give the server's file with --db, or make one with hallpass user add", path.display());
     Err(Failure::new(Exit::CannotOpen, message))
+}
+
+/// Why the file at `path` is not opened.
+fn refused_at(path: &Path) -> impl Fn(OpenError) -> Failure {
+    move |error| {
+        let code = match error {
+            OpenError::Served | OpenError::ServedByOlder(_) | OpenError::Locked => Exit::Busy,
+            OpenError::Cannot(_) => Exit::CannotOpen,
+            OpenError::Foreign(_) | OpenError::Damaged(_) | OpenError::Newer(_) => Exit::Configuration,
+        };
+        // What may not be touched is told with who may, and how to mend it.
+        let advice = if matches!(error, OpenError::Cannot(_)) { permissions::advice(path) } else { None };
+        Failure::new(code, advice.unwrap_or_else(|| format!("{} {error}", path.display())))
+    }
 }
 
 /// What a fault of the database at `path` means to whoever runs the command.

@@ -142,7 +142,7 @@ impl File {
 }
 
 /// What every connection needs.
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+pub fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without it SQLite makes a new plan for every value that is bound to a kept statement: three quarters of a token check.
@@ -154,24 +154,29 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// Makes the tables in an empty file; refuses a file that is somebody else's or too new. Gives the version it has.
+/// Makes the tables in an empty file. Gives the version that a file of ours has.
 fn ensure_schema(connection: &mut Connection) -> Result<i32, OpenError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let pragma = |name: &str| tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (application_id, version) {
-        (0, 0) if tables == 0 => {
-            tx.execute_batch(SCHEMA)?;
-            tx.commit()?;
-            return Ok(SCHEMA_VERSION);
-        }
-        (APPLICATION_ID, 1..=SCHEMA_VERSION) => {}
-        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => return Err(OpenError::Newer(newer)),
-        (APPLICATION_ID, other) => return Err(OpenError::Foreign(format!("schema {other} is unknown"))),
-        (other, _) => return Err(OpenError::Foreign(format!("application_id {other}, {tables} tables and indexes"))),
+    if let Some(version) = schema_of(&tx)? {
+        return Ok(version);
     }
-    Ok(version)
+    tx.execute_batch(SCHEMA)?;
+    tx.commit()?;
+    Ok(SCHEMA_VERSION)
+}
+
+/// The version of the schema in a file of ours; `None` if nothing is in it yet. Refuses one that is somebody else's or too new.
+pub fn schema_of(connection: &Connection) -> Result<Option<i32>, OpenError> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application_id, version) {
+        (0, 0) if tables == 0 => Ok(None),
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => Ok(Some(version)),
+        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => Err(OpenError::Newer(newer)),
+        (APPLICATION_ID, other) => Err(OpenError::Foreign(format!("schema {other} is unknown"))),
+        (other, _) => Err(OpenError::Foreign(format!("application_id {other}, {tables} tables and indexes"))),
+    }
 }
 
 /// Reads the first entry of every table and index: a file that is broken there is refused here, and not by every request.

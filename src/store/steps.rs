@@ -1,11 +1,11 @@
 //! Older files brought up to today's schema: a step for each version, each in one transaction, after a backup.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::{OpenError, beside, private};
+use super::copying::{CopyError, Unfinished, copy};
+use super::open::{OpenError, beside};
 
 /// `steps[n - 1]` leads from schema `n` to `n + 1`, and says so in `user_version`.
 const STEPS: [&str; 1] = [include_str!("steps/1_to_2.sql")];
@@ -45,24 +45,16 @@ pub fn step_up(connection: &mut Connection, path: &Path, from: i32) -> Result<St
 }
 
 /// A whole copy, on the disk before it has its name.
-fn back_up(connection: &Connection, to: &Path) -> Result<(), String> {
-    let unfinished = beside(to, ".unfinished");
-    let _ = fs::remove_file(&unfinished); // of an attempt that was broken off
-    let written = private(&unfinished).map_err(|error| error.to_string()).and_then(|file| {
-        connection
-            .backup("main", &unfinished, None::<fn(rusqlite::backup::Progress)>)
-            .map_err(|error| super::fault::cause_of(&error))?;
-        file.sync_all().map_err(|error| error.to_string())?;
-        fs::rename(&unfinished, to).map_err(|error| error.to_string())
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished); // it may be what filled the disk
-    }
-    written
+fn back_up(connection: &Connection, to: &Path) -> Result<(), CopyError> {
+    let unfinished = Unfinished::beside(to)?;
+    copy(connection, unfinished.path(), &mut |_, _| {})?;
+    Ok(unfinished.is_now(to)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The tables and indexes as they are declared, without comments and layout.

@@ -78,6 +78,7 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     Browser::new(&server).sign_in("alice", added["password"].as_str().unwrap());
     run(&["events", "--kind", "token_issued"]);
     run(&["check"]);
+    run(&["backup", server.directory.join("backup.db").to_str().unwrap()]);
     run(&["user", "show", "alice"]);
     run(&["user", "list"]);
     run(&["user", "sessions", "alice"]);
@@ -159,6 +160,7 @@ fn masked_text(text: &str) -> String {
         43 | 32 | 24 if is_base64url => "(random)".into(),
         16 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => "(a request)".into(),
         12 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => "(a name)".into(),
+        _ if text.starts_with('/') => "(a file)".into(),
         _ => match text.split_once("?secret=") {
             Some((before, after)) => {
                 format!("{before}?secret={}", after.replacen(after.split('&').next().unwrap(), "(random)", 1))

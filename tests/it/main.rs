@@ -9,6 +9,7 @@ mod attacks;
 mod authorization;
 mod authorization_code;
 mod authorized_applications;
+mod backup;
 mod bearer;
 mod check_command;
 mod client_authentication;

@@ -9,7 +9,7 @@ use crate::support::PASSWORD;
 use crate::support::server::{add_user, binary, fresh_directory};
 
 /// What a terminal is sent by `hallpass` with these words, standard output sent elsewhere; `None` where there is no `script`.
-fn on_a_terminal(words: &str, environment: &[(&str, &str)]) -> Option<String> {
+pub fn on_a_terminal(words: &str, environment: &[(&str, &str)]) -> Option<String> {
     let command = format!("{} {words} >/dev/null", binary().display());
     let output = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
@@ -47,7 +47,7 @@ fn check_of(database: &Path) -> String {
 }
 
 #[test]
-fn on_a_terminal_long_work_is_one_line_that_is_gone_at_the_end() {
+pub fn on_a_terminal_long_work_is_one_line_that_is_gone_at_the_end() {
     let directory = fresh_directory();
     let database = directory.join("hallpass.db");
     add_user(&database, "alice", "alice@example.org", PASSWORD);

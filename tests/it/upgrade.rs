@@ -12,7 +12,7 @@ use crate::support::server::{add_user, fresh_directory, hallpass};
 use crate::support::{PASSWORD, Server};
 
 /// A database as hallpass 0.1 with schema 1 left it: alice, an app, a token of hers and a revoked one.
-fn of_schema_1(directory: &Path) -> PathBuf {
+pub fn of_schema_1(directory: &Path) -> PathBuf {
     // Her password's hash is made by today's hallpass: argon2id has not changed.
     let today = directory.join("today.db");
     add_user(&today, "alice", "alice@example.org", PASSWORD);
@@ -42,7 +42,7 @@ fn of_schema_1(directory: &Path) -> PathBuf {
     path
 }
 
-fn version(database: &Path) -> i64 {
+pub fn version(database: &Path) -> i64 {
     Connection::open(database).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }
 

@@ -1,0 +1,224 @@
+//! A whole copy of the database under a name of its own: made beside that name, looked over, on the disk, and only then called
+//! so. Whatever ends the work before leaves nothing under the name.
+
+use std::fmt;
+use std::fs::{self, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode};
+
+use super::Read;
+use super::fault::cause_of;
+use super::onlooker::{Onlooker, state_of};
+use super::open::{OpenError, beside, private};
+
+/// Pages between two words on how far the copy is: four MiB.
+const PAGES: i32 = 1_024;
+
+/// Why there is no copy.
+#[derive(Debug)]
+pub enum CopyError {
+    /// The database cannot be read.
+    Source(OpenError),
+    /// The copy cannot be written; displayed as the cause.
+    Target(String),
+    /// Another process is making it right now.
+    Busy,
+}
+
+/// A file on its way to its name. It is locked, so that no two processes make it; what a killed one left is written over.
+pub struct Unfinished {
+    path: PathBuf,
+    file: fs::File,
+    is_done: bool,
+}
+
+impl Unfinished {
+    /// An empty file, its owner's alone, beside the name it shall have.
+    pub fn beside(name: &Path) -> Result<Unfinished, CopyError> {
+        let path = beside(name, ".unfinished");
+        let file = private(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(CopyError::Busy),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // It may have got its name before it was locked, and a link may lead to anybody's file.
+        let (here, ours) = (fs::symlink_metadata(&path)?, file.metadata()?);
+        if !here.is_file() || (here.dev(), here.ino()) != (ours.dev(), ours.ino()) {
+            return Err(CopyError::Target(format!("{} was replaced; try again", path.display())));
+        }
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+        Ok(Unfinished { path, file, is_done: false })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the file the owner of this one, as far as that is allowed: root's file would be closed to the server.
+    pub fn belongs_to_owner_of(&self, other: &Path) {
+        if let Ok(owner) = fs::metadata(other) {
+            let _ = std::os::unix::fs::fchown(&self.file, Some(owner.uid()), Some(owner.gid()));
+        }
+    }
+
+    /// Gives the file, when it is on the disk, its name. Whatever had it before is gone.
+    pub fn is_now(mut self, name: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, name)?;
+        self.is_done = true;
+        sync_directory(name)
+    }
+}
+
+impl Drop for Unfinished {
+    /// What was not finished may be what fills the disk.
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A name is on the disk when its directory is.
+pub fn sync_directory(of: &Path) -> io::Result<()> {
+    let directory = of.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory)?.sync_all()
+}
+
+impl Onlooker {
+    /// Copies one state of the file, whoever writes meanwhile. Tells how many of how many pages are done.
+    pub fn copy_to(&self, to: &Unfinished, far: &mut dyn FnMut(u64, u64)) -> Result<(), CopyError> {
+        copy(self.connection(), to.path(), far)
+    }
+}
+
+/// Copies the database page by page. The backup that SQLite makes in steps begins again whenever somebody has written in
+/// between, and beside a busy server it never ends: so a read transaction is held, and every step sees that one state.
+/// (`VACUUM INTO` would do as well, but says nothing until it is done, and lays every row out anew instead of copying what is
+/// there.) The log cannot begin anew meanwhile and grows by what is written.
+pub fn copy(from: &Connection, to: &Path, far: &mut dyn FnMut(u64, u64)) -> Result<(), CopyError> {
+    let target = |error: rusqlite::Error| CopyError::Target(cause_of(&error));
+    let from = state_of(from).map_err(OpenError::from)?;
+    let mut copy = Connection::open(to).map_err(target)?;
+    // Nobody has the file before it is finished, and then it is synced as a whole.
+    copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(target)?;
+    let backup = Backup::new(&from, &mut copy).map_err(target)?;
+    loop {
+        let step = backup.step(PAGES).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CopyError::Source(error.into()),
+            _ => target(error),
+        })?;
+        let progress = backup.progress();
+        let (left, all) = (progress.remaining.max(0) as u64, progress.pagecount.max(0) as u64);
+        far(all.saturating_sub(left), all);
+        match step {
+            StepResult::More => {}
+            StepResult::Done => return Ok(()),
+            _ => return Err(CopyError::Source(OpenError::Locked)),
+        }
+    }
+}
+
+/// Whether a copy is whole and one of ours: what is wrong with it was wrong before.
+pub fn examine(path: &Path) -> Result<(), OpenError> {
+    let onlooker = Onlooker::open_still(path)?;
+    let look = |rows: &Read| Ok((rows.integrity_faults()?, rows.dangling_rows()?));
+    match onlooker.read(look).map_err(|fault| OpenError::Damaged(fault.to_string()))? {
+        (faults, 0) if faults.is_empty() => Ok(()),
+        (faults, 0) => Err(OpenError::Damaged(faults.into_iter().next().unwrap_or_default())),
+        (_, rows) => Err(OpenError::Damaged(format!("{rows} rows refer to what is not there"))),
+    }
+}
+
+impl fmt::Display for CopyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CopyError::Source(error) => error.fmt(f),
+            CopyError::Target(cause) => f.write_str(cause),
+            CopyError::Busy => f.write_str("another process is making it right now"),
+        }
+    }
+}
+
+impl From<io::Error> for CopyError {
+    fn from(error: io::Error) -> CopyError {
+        CopyError::Target(error.to_string())
+    }
+}
+
+impl From<OpenError> for CopyError {
+    fn from(error: OpenError) -> CopyError {
+        CopyError::Source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("hallpass-copying-{name}-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        directory
+    }
+
+    #[test]
+    fn a_copy_is_one_state_however_much_is_written_meanwhile() {
+        let directory = directory("state");
+        let path = directory.join("x.db");
+        let writer = Connection::open(&path).unwrap();
+        writer
+            .execute_batch(concat!(
+                "PRAGMA journal_mode = WAL;",
+                include_str!("../../schema.sql"),
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                 INSERT INTO settings SELECT i, printf('%0300d', 0) FROM n;"
+            ))
+            .unwrap();
+        let mut steps = 0;
+        let to = Unfinished::beside(&directory.join("copy.db")).unwrap();
+        let onlooker = Onlooker::open(&path).unwrap();
+        let mut write = |done: u64, all: u64| {
+            steps += 1;
+            assert!(done <= all && steps < 100, "it begins again and again");
+            writer.execute_batch("UPDATE settings SET value = value + 1 WHERE name % 100 = 0").unwrap();
+        };
+        onlooker.copy_to(&to, &mut write).unwrap();
+        assert!(steps > 1, "{steps}");
+        examine(to.path()).unwrap();
+        to.is_now(&directory.join("copy.db")).unwrap();
+        let copy = Connection::open(directory.join("copy.db")).unwrap();
+        let changed = "SELECT count(*) FROM settings WHERE CAST(value AS INTEGER) <> 0";
+        assert_eq!(copy.query_row(changed, [], |row| row.get(0)), Ok(0));
+        drop((copy, writer, onlooker));
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn an_unfinished_file_is_one_process_s_and_gone_unless_it_is_finished() {
+        let directory = directory("unfinished");
+        let name = directory.join("name");
+        fs::write(directory.join("name.unfinished"), "of a killed process").unwrap();
+        let first = Unfinished::beside(&name).unwrap();
+        assert_eq!(fs::read(first.path()).unwrap(), b"");
+        assert_eq!(fs::metadata(first.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(Unfinished::beside(&name), Err(CopyError::Busy)));
+        drop(first);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+        Unfinished::beside(&name).unwrap().is_now(&name).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        // What stands there may be anybody's.
+        let theirs = directory.join("theirs");
+        fs::write(&theirs, "kept").unwrap();
+        std::os::unix::fs::symlink(&theirs, directory.join("name.unfinished")).unwrap();
+        assert!(matches!(Unfinished::beside(&name), Err(CopyError::Target(_))));
+        assert_eq!(fs::read(&theirs).unwrap(), b"kept");
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
