@@ -14,6 +14,7 @@ mod bearer;
 mod check_command;
 mod client_authentication;
 mod client_credentials;
+mod clients;
 mod command_line;
 mod contract;
 mod cors;

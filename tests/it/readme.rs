@@ -181,7 +181,7 @@ pub fn below(directory: &Path) -> Vec<PathBuf> {
     for entry in std::fs::read_dir(directory).into_iter().flatten() {
         let path = entry.expect("a directory can be read").path();
         if path.ends_with("node_modules") {
-            continue; // what tests/browser is run with is not ours
+            continue; // what tests/browser and tests/clients are run with is not ours
         }
         if path.is_dir() { files.extend(below(&path)) } else { files.push(path) }
     }
@@ -194,6 +194,6 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn readme() -> String {
+pub fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("README.md is there")
 }
