@@ -9,14 +9,19 @@ use std::thread::available_parallelism;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{Exit, Failure, failed_at, open, tell};
+use super::{Exit, Failure, environment, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
 use crate::endpoints::{AuthorizationServer, Routes};
 use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
 use crate::oauth::user::Username;
-use crate::server::{ListenAddress, Listener, Options, TrustedProxies, let_others_go_first, log, serve, stop_on_signals};
+use crate::server::{
+    ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, stop_on_signals,
+};
 use crate::store::{Role, Store};
+
+/// Where a server listens that is not told where.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:4480";
 
 /// Serve one database, until SIGTERM or Ctrl-C.
 #[derive(FromArgs, ArgsInfo)]
@@ -30,9 +35,9 @@ pub struct Serve {
     /// the database file; made if it is not there
     #[argh(option, arg_name = "file")]
     db: PathBuf,
-    /// where to listen: 127.0.0.1:4480 (the default), [::1]:4480, unix:/path; port 0 takes a free one
-    #[argh(option, default = "String::from(\"127.0.0.1:4480\")", arg_name = "address")]
-    listen: String,
+    /// where to listen: 127.0.0.1:4480 (the default), [::1]:4480, unix:/path; port 0 takes a free one; sockets from systemd win
+    #[argh(option, arg_name = "address")]
+    listen: Option<String>,
     /// where clients find this server: https://auth.example; may be left out on loopback
     #[argh(option, arg_name = "url")]
     base_url: Option<String>,
@@ -74,14 +79,17 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
         log::install(::log::LevelFilter::Info);
-        let address: ListenAddress = parse_listen(&self.listen)?;
+        let address = parse_listen(self.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
+        let inherited = inherited(&environment::variable).map_err(|error| Failure::new(Exit::Configuration, error))?;
         let base_url = self.base_url.as_deref().map(|text| {
             BaseUrl::parse(text, self.insecure_http).map_err(|why| Failure::misuse(format!("--base-url {text} {why}")))
         });
         let base_url = base_url.transpose()?;
-        if base_url.is_none() && !is_loopback(&address) {
-            let why = "is neither 127.0.0.1 nor [::1], so clients must be told where the server is; add --base-url https://auth.example";
-            return Err(Failure::misuse(format!("--listen {address} {why}")));
+        if base_url.is_none() {
+            match &inherited {
+                Some(listener) => must_be_one_port_on_loopback(listener)?,
+                None => must_be_loopback("--listen", &address)?,
+            }
         }
         let registration_open = match self.registration.as_str() {
             "open" => true,
@@ -91,14 +99,27 @@ impl Serve {
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
         let admission = Admission::of_server(names(&self.allow)?, client_ids(&self.allow_client)?);
-        let options = options(&self.trusted_proxy, self.workers)?;
+        let mut options = options(&self.trusted_proxy, self.workers)?;
+        options.supervisor = Supervisor::of(&environment::variable);
 
         let store = open(&self.db, Role::Server)?;
         let db = self.db.display();
         if store.lost_its_log() {
             tell(&format!("hallpass: {db}-wal is gone, which a server that was killed had left; what it wrote last is lost"));
         }
-        let listener = listen(&address)?;
+        let listener = match inherited {
+            // Who connects while we are away waits there, not at an address of our own.
+            Some(listener) => {
+                if self.listen.is_some() {
+                    tell(&format!(
+                        "hallpass: --listen {address} is left aside: there are sockets from systemd, {}",
+                        listener.url()
+                    ));
+                }
+                listener
+            }
+            None => listen(&address)?,
+        };
         if let Some(BaseUrl::Fixed(origin)) = &base_url {
             let host = origin.host().to_owned();
             // `user add` must know whose handles are ours (H-27)
@@ -148,6 +169,26 @@ pub fn client_ids(allow_client: &[String]) -> Result<Vec<String>, Failure> {
         Some(id) => Err(Failure::misuse(format!("--allow-client {id:?} is no client id; hallpass app list tells them"))),
         None => Ok(allow_client.to_vec()),
     }
+}
+
+/// Without a base URL only these are answered (H-28).
+fn must_be_loopback(what: &str, address: &ListenAddress) -> Result<(), Failure> {
+    let why = "is neither 127.0.0.1 nor [::1], so clients must be told where the server is; add --base-url https://auth.example";
+    if is_loopback(address) { Ok(()) } else { Err(Failure::misuse(format!("{what} {address} {why}"))) }
+}
+
+/// `Host` is answered with one port only.
+fn must_be_one_port_on_loopback(listener: &Listener) -> Result<(), Failure> {
+    let port = port_of(listener.address());
+    for address in listener.addresses() {
+        must_be_loopback("the inherited socket", address)?;
+        if port_of(address) != port {
+            let message =
+                format!("the inherited sockets {} differ in their ports; add --base-url http://localhost:{port}", listener.url());
+            return Err(Failure::misuse(message));
+        }
+    }
+    Ok(())
 }
 
 /// Reads `--listen`.

@@ -45,6 +45,7 @@ pub use bearer::owner_with;
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::config::{Config, Origin};
 use crate::http::{HeaderMap, Method, Params, Request, Response, StatusCode};
@@ -110,6 +111,11 @@ impl AuthorizationServer {
     /// What the edge refuses by itself, or found broken. Needs no more than words, so it never waits.
     pub fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str, now: Timestamp) -> Response {
         error::refuse(&self.pages, status, path, headers, request_id, now)
+    }
+
+    /// Whether the store's writer answers within this time, be it with a fault.
+    pub fn is_alive(&self, within: Duration) -> bool {
+        self.store.writer_answers(within)
     }
 
     /// Answers as this origin, with this way into the store.

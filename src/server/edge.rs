@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,10 +28,11 @@ use super::head::{self, RequestIds};
 use super::listen::{Door, Listener, Socket, allow_open_files};
 use super::log::{self, Notices};
 use super::peer::SocketPeer;
+use super::pulse::{Pulse, answer_knocks};
 use super::seats::Seats;
 use super::wire::Wire;
 use super::workers::{Workers, message_of};
-use super::{Application, Limits, Options, Refusal, Stop, TrustedProxies};
+use super::{Application, Limits, Options, Refusal, Stop, Supervisor, TrustedProxies};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 
 /// Files a worker's database connection keeps open: the database, its log, and one to spare.
@@ -61,20 +63,29 @@ pub fn serve(listener: Listener, options: Options, application: Arc<dyn Applicat
         ids: RequestIds::new()?,
         notices: Notices::default(),
         stop,
+        supervisor: options.supervisor,
     });
+    let mut pulse = Pulse::new(edge.workers.clone(), edge.application.clone(), edge.stop.clone());
 
     let listener = Arc::new(listener);
     let mut threads = Vec::new();
     for number in 0..options.io_threads.max(1) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (edge, door) = (edge.clone(), runtime.block_on(async { Door::new(&listener) })?);
-        let io = move || runtime.block_on(receive(edge, door));
+        let knocks = pulse.of_another_thread();
+        let io = move || {
+            runtime.spawn(answer_knocks(knocks));
+            runtime.block_on(receive(edge, door));
+        };
         threads.push(thread::Builder::new().name(format!("io-{number}")).spawn(io)?);
     }
     drop(listener); // the doors keep it
+    edge.supervisor.ready();
+    let watch = edge.supervisor.watch(pulse)?;
     for thread in threads {
         let _ = thread.join(); // a panic there was reported there
     }
+    drop(watch);
     if !edge.workers.stop(edge.limits.last_calls) {
         ::log::warn!("some requests were still being answered and are left behind");
     }
@@ -110,6 +121,7 @@ async fn receive(edge: Arc<Edge>, door: Door) {
             }
         }
     }
+    edge.supervisor.stopping();
     drop((door, present));
     if timeout(edge.limits.drain, all_gone.recv()).await.is_err() {
         ::log::warn!("cut the connections that did not end within {:?}", edge.limits.drain);
@@ -138,7 +150,9 @@ async fn converse(edge: Arc<Edge>, stream: Box<dyn Socket>, socket: SocketPeer) 
         true => edge.limits.head_time_of_proxies,
         false => edge.limits.head_time,
     };
+    let asked = AtomicBool::new(false);
     let service = service_fn(|incoming| {
+        asked.store(true, Ordering::Relaxed);
         let edge = edge.clone();
         async move { edge.respond(socket, incoming).await }
     });
@@ -149,13 +163,19 @@ async fn converse(edge: Arc<Edge>, stream: Box<dyn Socket>, socket: SocketPeer) 
         .half_close(true) // a client may end its side once its request is out
         .serve_connection(TokioIo::new(wire), service);
     let (mut connection, mut stopped) = (pin!(connection), edge.stop.subscribe());
-    let (mut stopped, mut told) = (pin!(stopped.wait_for(|stopped| *stopped)), false);
+    let (mut stopped, mut grace, mut told) = (pin!(stopped.wait_for(|stopped| *stopped)), None, false);
     let ended = poll_fn(|cx| {
         // The connection first: a request that is already here is answered, even if we were just asked to stop.
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(ended);
         }
-        if !told && stopped.as_mut().poll(cx).is_ready() {
+        if !told && grace.is_none() && stopped.as_mut().poll(cx).is_ready() {
+            grace = Some(Box::pin(sleep(edge.limits.first_call)));
+        }
+        // Who was accepted a moment ago may still be about to ask, and nobody takes their connection after us.
+        if let Some(grace) = grace.as_mut().filter(|_| !told)
+            && (asked.load(Ordering::Relaxed) || grace.as_mut().poll(cx).is_ready())
+        {
             told = true;
             connection.as_mut().graceful_shutdown();
             return connection.as_mut().poll(cx);
@@ -184,6 +204,7 @@ struct Edge {
     ids: RequestIds,
     notices: Notices,
     stop: Stop,
+    supervisor: Supervisor,
 }
 
 impl Edge {

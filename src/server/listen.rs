@@ -1,5 +1,6 @@
 //! Sockets: where the server listens and what it accepts.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -45,6 +46,16 @@ impl FromStr for ListenAddress {
     }
 }
 
+impl ListenAddress {
+    /// `http://127.0.0.1:8080`, `unix:/run/hallpass.sock`.
+    pub fn url(&self) -> String {
+        match self {
+            ListenAddress::Tcp(address) => format!("http://{address}"),
+            ListenAddress::Unix(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -54,13 +65,15 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// A socket that listens.
+/// A socket that listens, or several (`inherited`).
 pub struct Listener {
-    socket: ListeningSocket,
-    address: ListenAddress,
+    /// One at least.
+    pub(super) sockets: Vec<(ListeningSocket, ListenAddress)>,
+    /// A Unix socket's file, if it is ours to remove.
+    pub(super) file: Option<PathBuf>,
 }
 
-enum ListeningSocket {
+pub(super) enum ListeningSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
@@ -75,23 +88,24 @@ impl Listener {
         bound.map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))
     }
 
-    /// Where it listens, with the port the system chose if 0 was asked for.
+    /// Where it listens, with the port the system chose if 0 was asked for; of several the first.
     pub fn address(&self) -> &ListenAddress {
-        &self.address
+        &self.sockets[0].1
+    }
+
+    pub fn addresses(&self) -> impl Iterator<Item = &ListenAddress> {
+        self.sockets.iter().map(|(_, address)| address)
     }
 
     /// The same for people: `http://127.0.0.1:8080`, `unix:/run/hallpass.sock`.
     pub fn url(&self) -> String {
-        match &self.address {
-            ListenAddress::Tcp(address) => format!("http://{address}"),
-            ListenAddress::Unix(_) => self.address.to_string(),
-        }
+        self.addresses().map(ListenAddress::url).collect::<Vec<_>>().join(" and ")
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let ListenAddress::Unix(path) = &self.address {
+        if let Some(path) = &self.file {
             let _ = fs::remove_file(path); // left behind, the next start removes it
         }
     }
@@ -99,7 +113,9 @@ impl Drop for Listener {
 
 /// A listener as one I/O thread sees it. Each thread has its own; whichever is free takes the next connection.
 pub struct Door {
-    socket: WatchedSocket,
+    sockets: Vec<WatchedSocket>,
+    /// Which is looked at first; another each time, so that a busy one leaves room for the others.
+    next: Cell<usize>,
     /// The last door to close ends the listening.
     _listener: Arc<Listener>,
 }
@@ -112,15 +128,27 @@ enum WatchedSocket {
 impl Door {
     /// Must be made within the runtime of its thread.
     pub fn new(listener: &Arc<Listener>) -> io::Result<Door> {
-        let socket = match &listener.socket {
-            ListeningSocket::Tcp(socket) => WatchedSocket::Tcp(tokio::net::TcpListener::from_std(socket.try_clone()?)?),
-            ListeningSocket::Unix(socket) => WatchedSocket::Unix(tokio::net::UnixListener::from_std(socket.try_clone()?)?),
+        let watch = |(socket, _): &(ListeningSocket, ListenAddress)| -> io::Result<WatchedSocket> {
+            Ok(match socket {
+                ListeningSocket::Tcp(socket) => WatchedSocket::Tcp(tokio::net::TcpListener::from_std(socket.try_clone()?)?),
+                ListeningSocket::Unix(socket) => WatchedSocket::Unix(tokio::net::UnixListener::from_std(socket.try_clone()?)?),
+            })
         };
-        Ok(Door { socket, _listener: listener.clone() })
+        let sockets = listener.sockets.iter().map(watch).collect::<io::Result<_>>()?;
+        Ok(Door { sockets, next: Cell::new(0), _listener: listener.clone() })
     }
 
     pub fn poll_accept(&self, cx: &mut Context) -> Poll<io::Result<(Box<dyn Socket>, SocketPeer)>> {
-        match &self.socket {
+        let first = self.next.replace((self.next.get() + 1) % self.sockets.len());
+        let (before, from) = self.sockets.split_at(first);
+        let mut accepted = from.iter().chain(before).map(|socket| socket.poll_accept(cx));
+        accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    }
+}
+
+impl WatchedSocket {
+    fn poll_accept(&self, cx: &mut Context) -> Poll<io::Result<(Box<dyn Socket>, SocketPeer)>> {
+        match self {
             WatchedSocket::Tcp(listener) => {
                 let (stream, address) = ready!(listener.poll_accept(cx))?;
                 let _ = stream.set_nodelay(true); // answers are written whole; and a client that is gone already is seen soon
@@ -161,7 +189,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     let _within = runtime.enter();
     let listener = socket.listen(BACKLOG)?.into_std()?;
     let address = ListenAddress::Tcp(listener.local_addr()?);
-    Ok(Listener { socket: ListeningSocket::Tcp(listener), address })
+    Ok(Listener { sockets: vec![(ListeningSocket::Tcp(listener), address)], file: None })
 }
 
 fn bind_unix(path: &Path) -> io::Result<Listener> {
@@ -171,13 +199,11 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    let address = ListenAddress::Unix(path.to_path_buf());
-    let listener = Listener { socket: ListeningSocket::Unix(listener), address };
+    listener.set_nonblocking(true)?;
+    let sockets = vec![(ListeningSocket::Unix(listener), ListenAddress::Unix(path.to_path_buf()))];
+    let listener = Listener { sockets, file: Some(path.to_path_buf()) };
     // Whoever connects here is believed about who is asking, so: the owner and the group, to which the proxy belongs.
     fs::set_permissions(path, Permissions::from_mode(0o660))?;
-    if let ListeningSocket::Unix(listener) = &listener.socket {
-        listener.set_nonblocking(true)?;
-    }
     Ok(listener)
 }
 

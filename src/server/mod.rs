@@ -1,22 +1,25 @@
 //! Sockets and threads: bytes become a [`Request`], the application's [`Response`] becomes bytes.
 //!
-//! `listen` binds and accepts, `seats` counts who is let in, `edge` speaks HTTP on two I/O threads (the only file
+//! `listen` binds and accepts, `inherited` takes the sockets that systemd opened, `seats` counts who is let in, `edge` speaks HTTP on two I/O threads (the only file
 //! with `async`), `wire` is the stream under it with its deadlines, `head` is what a request must begin with,
-//! `peer` tells who is asking, `priority` who goes first, `workers` are the threads that answer, `signals` begins the end, `log` is what the
-//! operator reads. `service` puts the endpoints behind it, with the time and the randomness of each request.
+//! `peer` tells who is asking, `priority` who goes first, `workers` are the threads that answer, `signals` begins the end, `supervisor`
+//! is told about it and about the `pulse`, `log` is what the operator reads. `service` puts the endpoints behind it, with the time and the randomness of each request.
 //! Nothing else here knows OAuth.
 
 mod edge;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod head;
+mod inherited;
 mod listen;
 pub mod log;
 mod peer;
 mod priority;
+mod pulse;
 mod seats;
 pub mod service;
 mod signals;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -28,10 +31,12 @@ use std::time::Duration;
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 
 pub use edge::serve;
+pub use inherited::inherited;
 pub use listen::{ListenAddress, Listener};
 pub use peer::TrustedProxies;
 pub use priority::let_others_go_first;
 pub use signals::{Stop, stop_on_signals};
+pub use supervisor::Supervisor;
 
 /// What the edge asks: the answers themselves, and the shape of what it refuses itself.
 pub trait Application: Send + Sync + 'static {
@@ -51,6 +56,12 @@ pub trait Application: Send + Sync + 'static {
     /// The edge could not take the request, or got no answer in time: 400, 408, 413, 414, 417, 500, 503. `path` is
     /// what is known of it, maybe nothing. Called on an I/O thread: it must not block.
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response;
+
+    /// Whether what the answers need still works by itself, found out within this time. Not whether it works well: a full disk is
+    /// no reason to be ended and started again.
+    fn is_alive(&self, _: Duration) -> bool {
+        true
+    }
 }
 
 /// How the server runs.
@@ -60,11 +71,14 @@ pub struct Options {
     /// The most worker threads; they are started as they are needed.
     pub workers: usize,
     pub io_threads: usize,
+    /// Who is told that we are ready, alive, stopping.
+    pub supervisor: Supervisor,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { limits: Limits::default(), trusted_proxies: TrustedProxies::default(), workers: 64, io_threads: 2 }
+        let (limits, trusted_proxies, supervisor) = (Limits::default(), TrustedProxies::default(), Supervisor::default());
+        Options { limits, trusted_proxies, workers: 64, io_threads: 2, supervisor }
     }
 }
 
@@ -96,6 +110,8 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How long a connection is read after our last byte, so that a client still sending sees the answer.
     pub linger: Duration,
+    /// From the signal to stop until a connection is closed that was accepted and on which nothing was ever asked.
+    pub first_call: Duration,
     /// From the signal to stop until connections are cut.
     pub drain: Duration,
     /// From there until workers that have not come back are left behind.
@@ -119,6 +135,7 @@ impl Default for Limits {
             answer_time: Duration::from_secs(15),
             write_stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
+            first_call: Duration::from_millis(100),
             drain: Duration::from_secs(8),
             last_calls: Duration::from_secs(1),
             queue: 1024,

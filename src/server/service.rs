@@ -1,6 +1,6 @@
 //! The authorization server as an [`Application`]: the clock and the dice are read here, and passed down as values.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Application;
 use crate::endpoints::{self, AuthorizationServer};
@@ -22,6 +22,10 @@ impl Application for AuthorizationServer {
 
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
         AuthorizationServer::refuse(self, status, path, headers, request_id, now())
+    }
+
+    fn is_alive(&self, within: Duration) -> bool {
+        AuthorizationServer::is_alive(self, within)
     }
 }
 

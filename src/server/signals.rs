@@ -50,7 +50,9 @@ pub fn stop_on_signals() -> io::Result<Stop> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             match signal {
-                SIGHUP => ::log::info!("SIGHUP ignored: there is nothing to reload, restart to change the configuration"),
+                SIGHUP => ::log::info!(
+                    "SIGHUP ignored: there is nothing to reload; restart to change the configuration, which takes milliseconds"
+                ),
                 SIGINT if begun.has_begun() => {
                     ::log::warn!("second interrupt: ending at once");
                     std::process::exit(INTERRUPTED);

@@ -33,6 +33,8 @@ struct State {
     idle: Vec<Thread>,
     threads: Vec<JoinHandle<()>>,
     running: usize,
+    /// How many calls were ever taken.
+    taken: u64,
     stopping: bool,
 }
 
@@ -88,6 +90,12 @@ impl Workers {
         all
     }
 
+    /// Whether nobody waits for a worker, or one has taken a call since the last time this was asked with the same `taken`.
+    pub fn are_moving(&self, taken: &mut u64) -> bool {
+        let state = self.lock();
+        std::mem::replace(taken, state.taken) != state.taken || state.calls.is_empty()
+    }
+
     fn start_one(self: &Arc<Workers>, state: &mut State) {
         let workers = self.clone();
         let name = format!("worker-{}", state.running + 1);
@@ -123,6 +131,7 @@ impl Workers {
                 return None;
             }
             if let Some(call) = state.calls.pop_front() {
+                state.taken += 1;
                 return Some(call);
             }
             state.idle.push(thread::current());

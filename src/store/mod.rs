@@ -121,6 +121,11 @@ impl Store {
         Access { store: self, patience: open::BUSY_TIMEOUT }
     }
 
+    /// Whether the writer takes a write and answers it within this time, be it with a fault.
+    pub fn writer_answers(&self, within: Duration) -> bool {
+        self.writer.answers(within)
+    }
+
     /// Access that takes a lock for a fault at once. Reading mostly meets none: in WAL mode readers do not wait for the writer.
     pub fn impatient(&self) -> Access<'_> {
         Access { store: self, patience: Duration::ZERO }

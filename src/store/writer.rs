@@ -21,6 +21,8 @@ use super::{Read, Write};
 const QUEUE: usize = 1_024;
 /// How often the chore is done, unless there is more of it.
 const CHORE_PAUSE: Duration = Duration::from_secs(60);
+/// How long until [`Writer::answers`] looks for room again.
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
 /// Closures in one commit, so that the first of them does not wait too long.
 const BATCH: usize = 512;
 
@@ -113,6 +115,22 @@ impl Writer {
 
     pub fn write_sometime(&self, closure: impl FnOnce(&Write) -> Result<(), Fault> + Send + 'static) {
         let _ = self.send(Box::new(Unawaited(Some(closure)))); // may be lost, by its name
+    }
+
+    /// Whether the writer takes a closure and answers it within this time. A lock or a full disk is an answer too, only silence
+    /// is none; and where too many wait, room for one more is waited for.
+    pub fn answers(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        loop {
+            let (reply, answer) = sync_channel(1);
+            let nothing = Awaited { closure: Some(|_: &Write| Ok(())), value: None, reply };
+            let left = until.saturating_duration_since(Instant::now());
+            match self.send(Box::new(nothing)) {
+                Ok(()) => return answer.recv_timeout(left).is_ok(),
+                Err(_) if left.is_zero() => return false,
+                Err(_) => std::thread::sleep(ROOM_PAUSE),
+            }
+        }
     }
 
     fn send(&self, job: Box<dyn Job>) -> Result<(), Fault> {
@@ -316,6 +334,27 @@ mod tests {
 
     fn rows(writer: &Writer) -> i64 {
         writer.write(|tx| Ok(tx.connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).unwrap()
+    }
+
+    #[test]
+    fn a_writer_that_hangs_does_not_answer_and_one_whose_file_is_gone_does() {
+        let (writer, directory) = writer();
+        assert!(writer.answers(std::time::Duration::from_secs(10)));
+        let (held, gate) = (writer.clone(), Arc::new(Barrier::new(2)));
+        let (gone, hanging) = (gate.clone(), gate.clone());
+        let thread = std::thread::spawn(move || {
+            held.write(move |_| {
+                hanging.wait();
+                hanging.wait();
+                Ok(())
+            })
+        });
+        gate.wait();
+        assert!(!writer.answers(std::time::Duration::from_millis(100)));
+        gone.wait();
+        thread.join().unwrap().unwrap();
+        std::fs::remove_file(directory.0.join("x.db")).unwrap();
+        assert!(writer.answers(std::time::Duration::from_secs(10)));
     }
 
     #[test]

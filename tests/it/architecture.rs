@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// A foreign crate and the layers that may name it; the rest see what those make of it.
-const DOORS: [(&str, &[&str]); 29] = [
+const DOORS: [(&str, &[&str]); 30] = [
     ("argon2", &["oauth"]),
     ("sha2", &["oauth"]),
     ("hmac", &["oauth"]),
@@ -41,6 +41,7 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("bytes", &["server"]),
     ("tokio", &["server"]),
     ("signal_hook", &["server"]),
+    ("listenfd", &["server"]),
     ("rustix", &["server", "cli"]),
     ("getrandom", &["server", "cli"]),
     ("argh", &["cli"]),

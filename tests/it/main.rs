@@ -52,6 +52,7 @@ mod revocation;
 mod scopes;
 mod second_factor;
 mod security;
+mod service;
 mod sign_in;
 mod storage;
 mod support;
