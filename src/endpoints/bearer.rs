@@ -23,7 +23,11 @@ pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, Bearer
 pub fn live(ctx: &Context, token: &AccessToken) -> Result<TokenOnFile, BearerError> {
     let found = look_up(ctx, token)?.ok_or(BearerError::Unknown)?;
     match found.standing(ctx.now) {
-        Standing::Live => Ok(found),
+        Standing::Live => {
+            found.token.user.into_iter().for_each(|user| ctx.asked_by(user));
+            ctx.asked_by_app(found.token.client);
+            Ok(found)
+        }
         Standing::Revoked => Err(BearerError::Revoked),
         Standing::Expired => Err(BearerError::Expired),
     }

@@ -76,7 +76,10 @@ where
     let (why, client) = match ctx.store.read(|rows| rows.client(&client_id))? {
         None => (Failure::Unknown(client_id), None),
         Some(client) if client.secret_hash != secret.hashed() => (Failure::WrongSecret(client_id), Some(client.id)),
-        Some(client) => return Ok(Some(AuthenticatedClient { client, secret, by_basic })),
+        Some(client) => {
+            ctx.asked_by_app(client.id);
+            return Ok(Some(AuthenticatedClient { client, secret, by_basic }));
+        }
     };
     note_in_passing(ctx, event(ctx, request, EventKind::ClientSecretFailed).with_app(client));
     throttle::count_failed_secret(ctx, request).map_err(ClientRefusal::Throttled)?;
@@ -93,7 +96,7 @@ struct Presented {
 /// The first mechanism with an id wins; a second one must not say otherwise.
 fn presented(request: &Request, params: &Params) -> Result<Option<Presented>, ClientRefusal> {
     if params.is_in_query("client_secret") {
-        log::warn!("id={} client_secret in the query string is discouraged: proxies log it", request.id);
+        log::warn!(id = request.id.as_str(); "client_secret in the query string is discouraged: proxies log it");
     }
     let (id, secret) = (params.text("client_id"), params.text("client_secret"));
     let unreadable = Err(ClientRefusal::Failed { by_basic: true, why: Failure::UnreadableBasic });

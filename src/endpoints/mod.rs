@@ -1,4 +1,4 @@
-//! What is answered: one file per endpoint, the route table here, every refusal in `error`.
+//! What is answered: one file per endpoint, the route table in `routes`, every refusal in `error`.
 //!
 //! Shared steps: `client_authentication` (who is the client), `bearer` (what may this token do), `session` (who is in
 //! the browser), `resource_owner` (is this their password), `second_factor` (is this their second one), `throttle` (how often
@@ -30,6 +30,7 @@ mod profile;
 mod resource_owner;
 mod return_to;
 mod revocation;
+mod routes;
 mod same_site;
 mod second_factor;
 mod second_step;
@@ -42,19 +43,22 @@ mod try_again;
 mod userinfo;
 
 pub use bearer::owner_with;
+pub use routes::{Endpoint, Route, Routes, Verb};
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::{Config, Origin};
-use crate::http::{HeaderMap, Method, Params, Request, Response, StatusCode};
+use crate::http::{Asker, HeaderMap, Method, Params, Request, Response, StatusCode};
 use crate::oauth::half_session::HalfSessionKey;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
 use crate::store::{Access, Store, TokenOnFile};
 use hashing_lanes::HashingLanes;
+use routes::Verb::{Delete, Get, Post};
+use routes::{APPLICATIONS, endpoints_of};
 use throttle::Throttle;
 
 /// An authorization server (RFC 6749 §1.1): what it knows between requests.
@@ -128,8 +132,10 @@ impl AuthorizationServer {
         origin: Origin,
     ) -> Response {
         let Self { config, pages, lanes, throttle, half_session_key, more, .. } = self;
-        let token = Cell::default();
-        respond(&Context { config, pages, store, lanes, throttle, half_session_key, now, random, origin, token }, request, *more)
+        let (token, asker) = (Cell::default(), Cell::default());
+        let context = Context { config, pages, store, lanes, throttle, half_session_key, now, random, origin, token, asker };
+        let response = respond(&context, request, *more);
+        Response { asker: context.asker.get(), ..response }
     }
 }
 
@@ -148,6 +154,8 @@ pub struct Context<'s> {
     pub origin: Origin,
     /// The request's own live token, once it was looked up to be counted: nobody reads it twice.
     token: Cell<Option<TokenOnFile>>,
+    /// Who has proved to be asking, for the log.
+    asker: Cell<Asker>,
 }
 
 impl Context<'_> {
@@ -155,76 +163,23 @@ impl Context<'_> {
     fn half_session_key(&self) -> &HalfSessionKey {
         self.half_session_key.get_or_init(|| HalfSessionKey::from_random((self.random)()))
     }
-}
 
-/// What an endpoint is: it always answers.
-pub type Endpoint = fn(&Context, &Request) -> Response;
+    /// This account has proved to be asking.
+    fn asked_by(&self, account: i64) {
+        self.asker.set(Asker { account: Some(account), ..self.asker.get() });
+    }
 
-/// What a path answers to.
-pub type Routes = fn(&str) -> Option<&'static [(Verb, Endpoint)]>;
-
-/// The methods that mean something here. HEAD is GET without the body, which the edge leaves out (C-GEN-04).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    Get,
-    Post,
-    Delete,
-}
-use Verb::{Delete, Get, Post};
-
-/// The route table: what each path answers to.
-fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
-    Some(match path {
-        "/" => &[(Get, home::get)],
-        "/auth/sign_in" => &[(Get, sign_in::get), (Post, sign_in::post)],
-        "/auth/second_factor" => &[(Get, second_step::get), (Post, second_step::post)],
-        "/auth/language" => &[(Get, language::choose)],
-        "/auth/sign_out" => &[(Post, sign_in::sign_out), (Delete, sign_in::sign_out)],
-        "/account" => &[(Get, account::get)],
-        "/account/password" => &[(Get, account::password::get), (Post, account::password::post)],
-        "/account/second_factor" => &[(Get, account::second_factor::get), (Post, account::second_factor::post)],
-        "/account/second_factor/end" => &[(Post, account::second_factor::end)],
-        "/account/recovery_codes" => &[(Get, account::recovery_codes::get), (Post, account::recovery_codes::post)],
-        "/account/sessions/end" => &[(Post, account::sessions::end)],
-        "/oauth/authorize" => &[(Get, authorization::get), (Post, authorization::post), (Delete, authorization::delete)],
-        "/oauth/authorize/native" => &[(Get, authorization::native)],
-        "/oauth/token" => &[(Post, token::post)],
-        "/oauth/token/info" => &[(Get, introspection::token_info)],
-        "/oauth/revoke" => &[(Post, revocation::post)],
-        "/oauth/introspect" => &[(Post, introspection::post)],
-        "/oauth/userinfo" => &[(Get, userinfo::answer), (Post, userinfo::answer)],
-        "/oauth/authorized_applications" => &[(Get, authorized_applications::get)],
-        "/api/v1/apps" => &[(Post, apps::post)],
-        "/api/v1/apps/verify_credentials" => &[(Get, apps::verify_credentials)],
-        "/api/v1/accounts" => &[(Post, accounts::post)],
-        "/api/v1/accounts/verify_credentials" => &[(Get, accounts::verify_credentials)],
-        "/api/v1/instance" => &[(Get, instance::v1)],
-        "/api/v2/instance" => &[(Get, instance::v2)],
-        "/.well-known/oauth-authorization-server" => &[(Get, metadata::get)],
-        "/.well-known/nodeinfo" => &[(Get, instance::nodeinfo_links)],
-        "/nodeinfo/2.0" => &[(Get, instance::nodeinfo)],
-        "/health" => &[(Get, home::health)],
-        "/style.css" => &[(Get, assets::stylesheet)],
-        "/avatar.png" => &[(Get, assets::avatar)],
-        "/header.png" => &[(Get, assets::header)],
-        "/favicon.ico" => &[(Get, assets::favicon)],
-        "/robots.txt" => &[(Get, assets::robots)],
-        _ if profile::name_in(path).is_some() => &[(Get, profile::get)],
-        _ if last_segment_under(path, "/api/v1/accounts/").is_some() => &[(Get, accounts::get)],
-        _ if last_segment_under(path, "/oauth/authorized_applications/").is_some() => &[
-            (Get, authorized_applications::confirm),
-            (Delete, authorized_applications::delete),
-            (Post, authorized_applications::delete),
-        ],
-        _ => return None,
-    })
+    /// This app has.
+    fn asked_by_app(&self, app: i64) {
+        self.asker.set(Asker { app: Some(app), ..self.asker.get() });
+    }
 }
 
 fn respond(context: &Context, request: &Request, more: Routes) -> Response {
     let path = routed_path(&request.path);
     let response = if let Some(preflight) = cors::preflight(request, path) {
         preflight
-    } else if path == "/oauth/applications" || path.starts_with("/oauth/applications/") {
+    } else if path == APPLICATIONS || path.starts_with("/oauth/applications/") {
         Response::empty(StatusCode::FORBIDDEN) // C-AAP-01: whatever the method
     } else if path == check::PATH {
         check::answer(context, request) // whatever the method, and how often (C-CHK-02, C-CHK-08)

@@ -121,8 +121,9 @@ fn prove(
         Some(user) if user.has_second_factor => Ok(PasswordProof::NeedsSecondFactor(ProvedOwner { user, better_hash })),
         Some(user) => Ok(PasswordProof::Owner(ProvedOwner { user, better_hash })),
     };
-    if let Err(refusal) = &proof {
-        note_in_passing(ctx, event(ctx, request, failure).by(row).detail(refusal));
+    match (&proof, row) {
+        (Err(refusal), _) => note_in_passing(ctx, event(ctx, request, failure).by(row).detail(refusal)),
+        (Ok(_), row) => row.into_iter().for_each(|row| ctx.asked_by(row)),
     }
     Ok(proof)
 }

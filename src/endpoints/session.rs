@@ -75,6 +75,7 @@ pub fn signed_in(ctx: &Context, request: &Request) -> Result<Option<SignedIn>, F
         let now = ctx.now;
         ctx.store.write_sometime(move |tx| tx.note_session_use(&hash, now));
     }
+    ctx.asked_by(user.id);
     Ok(Some(SignedIn { session, user }))
 }
 

@@ -13,12 +13,21 @@ pub struct Response {
     pub reason: Option<String>,
     /// Not worth a line in the log: machines ask for it again and again.
     pub is_routine: bool,
+    /// Who asked, for the log; never sent.
+    pub asker: Asker,
+}
+
+/// Who asked, as far as it was proved: rows, which never change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asker {
+    pub account: Option<i64>,
+    pub app: Option<i64>,
 }
 
 impl Response {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Response {
-        Response { status, headers: HeaderMap::new(), body: Vec::new(), reason: None, is_routine: false }
+        Response { status, headers: HeaderMap::new(), body: Vec::new(), reason: None, is_routine: false, asker: Asker::default() }
     }
 
     /// A JSON answer (C-GEN-01).
