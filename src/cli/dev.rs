@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::serve::{is_loopback, listen, options, parse_listen, port_of, run};
+use super::serve::{install_log, is_loopback, listen, options, parse_listen, port_of, run};
 use super::{Exit, Failure, failed_at, open};
 use crate::config::{BaseUrl, Config};
 use crate::dev::after_login;
 use crate::dev::world::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SCOPES, USERNAME, World};
 use crate::oauth::admission::Admission;
+use crate::server::ListenAddress;
 use crate::server::service::{now, random};
-use crate::server::{ListenAddress, log};
 use crate::store::Role;
 
 /// Serve a throw-away database on this machine, with a person, an app and a token in it.
@@ -24,11 +24,14 @@ pub struct Dev {
     /// where to listen, on loopback: 127.0.0.1:4480 (the default); port 0 takes a free one
     #[argh(option, default = "String::from(\"127.0.0.1:4480\")", arg_name = "address")]
     listen: String,
+    /// how the log on standard error is written: logfmt (the default) or json, an object a line
+    #[argh(option, default = "String::from(\"logfmt\")", arg_name = "logfmt|json")]
+    log_format: String,
 }
 
 impl Dev {
     pub fn run(self) -> Result<(), Failure> {
-        log::install(::log::LevelFilter::Info);
+        install_log(&self.log_format)?;
         let address: ListenAddress = parse_listen(&self.listen)?;
         if !is_loopback(&address) {
             return Err(Failure::misuse(format!(

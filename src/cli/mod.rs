@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use argh::{ArgsInfo, FromArgs};
 
 use crate::oauth::event::{Event, EventKind, Source};
+use crate::server::log;
 use crate::store::{Fault, Onlooker, OpenError, Role, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
@@ -117,7 +118,9 @@ pub fn main() -> ExitCode {
         Command::Backup(command) => command.run(),
         Command::Proxy(command) => command.run(),
     };
-    outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS)
+    let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);
+    log::flush();
+    code
 }
 
 fn fail(failure: &Failure) -> ExitCode {
@@ -128,6 +131,9 @@ fn fail(failure: &Failure) -> ExitCode {
 
 /// A line for the operator, on stderr; if that is closed, there is nobody to tell.
 fn tell(line: &str) {
+    if log::is_json() {
+        return ::log::warn!("{}", line.strip_prefix("hallpass: ").unwrap_or(line)); // of whoever reads JSON, every line is read so
+    }
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 

@@ -71,6 +71,9 @@ pub struct Serve {
     /// an app whose own token passes guarded services; may be repeated (default: none)
     #[argh(option, arg_name = "client-id")]
     allow_client: Vec<String>,
+    /// how the log on standard error is written: logfmt (the default) or json, an object a line
+    #[argh(option, default = "String::from(\"logfmt\")", arg_name = "logfmt|json")]
+    log_format: String,
     /// threads that answer, at most (default: 64)
     #[argh(option, default = "64", arg_name = "n")]
     workers: usize,
@@ -78,7 +81,7 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
-        log::install(::log::LevelFilter::Info);
+        install_log(&self.log_format)?;
         let address = parse_listen(self.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let inherited = inherited(&environment::variable).map_err(|error| Failure::new(Exit::Configuration, error))?;
         let base_url = self.base_url.as_deref().map(|text| {
@@ -142,6 +145,15 @@ impl Serve {
         };
         run(config, store, |_| None, listener, options, "")
     }
+}
+
+/// Begins the log, in the format that `--log-format` names.
+pub fn install_log(format: &str) -> Result<(), Failure> {
+    let Some(format) = log::Format::parse(format) else {
+        return Err(Failure::misuse(format!("--log-format {format:?} is neither logfmt nor json")));
+    };
+    log::install(::log::LevelFilter::Info, format);
+    Ok(())
 }
 
 /// The edge's options, for these proxies and so many workers.

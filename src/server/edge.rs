@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use super::head::{self, RequestIds};
 use super::listen::{Door, Listener, Socket, allow_open_files};
-use super::log::{self, Notices};
+use super::log::Notices;
 use super::peer::SocketPeer;
 use super::pulse::{Pulse, answer_knocks};
 use super::seats::Seats;
@@ -240,7 +240,7 @@ impl Edge {
             Err(refusal) => Err(refusal),
         };
         let response = answer.unwrap_or_else(|refusal| self.refuse(&request, refusal));
-        log::request(&request, &response, began.elapsed());
+        self.application.answered(&request, &response, began.elapsed());
         Ok(on_the_wire(response, &request.id))
     }
 

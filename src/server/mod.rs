@@ -62,6 +62,9 @@ pub trait Application: Send + Sync + 'static {
     fn is_alive(&self, _: Duration) -> bool {
         true
     }
+
+    /// A request was answered after this long, in whatever way.
+    fn answered(&self, _: &Request, _: &Response, _: Duration) {}
 }
 
 /// How the server runs.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Application;
-use crate::endpoints::{self, AuthorizationServer};
+use super::{Application, log};
+use crate::endpoints::{self, AuthorizationServer, Route};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
@@ -26,6 +26,10 @@ impl Application for AuthorizationServer {
 
     fn is_alive(&self, within: Duration) -> bool {
         AuthorizationServer::is_alive(self, within)
+    }
+
+    fn answered(&self, request: &Request, response: &Response, took: Duration) {
+        log::request(request, Route::of(&request.path).name(), response, took);
     }
 }
 

@@ -8,6 +8,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
 
+use super::log;
+
 /// The exit code of a process that an interrupt ended: 128 + SIGINT, as shells count.
 const INTERRUPTED: i32 = 130;
 
@@ -55,6 +57,7 @@ pub fn stop_on_signals() -> io::Result<Stop> {
                 ),
                 SIGINT if begun.has_begun() => {
                     ::log::warn!("second interrupt: ending at once");
+                    log::flush();
                     std::process::exit(INTERRUPTED);
                 }
                 _ => {

@@ -31,7 +31,6 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::store::Read;
 
     #[test]
     fn every_table_with_rows_is_emptied() {
@@ -43,6 +42,6 @@ mod tests {
         let mut emptied = TABLES;
         emptied.sort_unstable();
         assert_eq!(tables, emptied);
-        Write { read: Read { connection: &connection } }.empty().unwrap();
+        Write::on(&connection).empty().unwrap();
     }
 }

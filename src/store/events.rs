@@ -1,6 +1,9 @@
 //! What happened. Rows are added in the write that does what they tell of, or, of failures, some time after; `sweeping` takes the
 //! old ones away.
 
+use log::kv::{self, Key, Source, Value, VisitSource};
+use log::{Level, Record};
+
 use super::{Fault, Read, Write};
 use crate::oauth::event::{Event, EventKind};
 use crate::oauth::time::Timestamp;
@@ -78,6 +81,33 @@ impl Write<'_> {
             ":detail": event.detail,
             ":request": event.source.request,
         })?;
+        self.noted.borrow_mut().push(event.clone());
         Ok(())
+    }
+}
+
+/// A line of the log for an event that is on the disk. (A command has no log: what it does is in the table alone.)
+pub fn tell_log(event: &Event) {
+    let level = if event.kind == EventKind::CodeReplayed { Level::Warn } else { Level::Info };
+    if level <= log::max_level() {
+        log::logger().log(&Record::builder().level(level).key_values(&EventLine(event)).args(format_args!("")).build());
+    }
+}
+
+struct EventLine<'e>(&'e Event);
+
+impl Source for EventLine<'_> {
+    fn visit<'kvs>(&'kvs self, line: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        let Event { kind, user, client, detail, source } = self.0;
+        let fields: [(&'static str, Option<Value<'kvs>>); 6] = [
+            ("id", source.request.as_deref().map(Value::from)),
+            ("address", source.address.as_ref().map(Value::from_display)),
+            ("event", Some(kind.as_str().into())),
+            ("account", user.map(Value::from)),
+            ("app", client.map(Value::from)),
+            ("detail", detail.as_deref().map(Value::from)),
+        ];
+        let there = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        there.into_iter().try_for_each(|(name, value)| line.visit_pair(Key::from_str(name), value))
     }
 }

@@ -33,6 +33,7 @@ mod types;
 mod users;
 mod writer;
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::path::Path;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub use steps::{SCHEMA_VERSION, SteppedUp};
 pub use users::AccountRefusal;
 use writer::{Chore, Writer};
 
+use crate::oauth::event::Event;
 use crate::oauth::time::Timestamp;
 
 /// The open database.
@@ -84,6 +86,14 @@ pub struct Read<'c> {
 /// What a closure of [`Access::write`] sees: rows that nobody else can change until it is done.
 pub struct Write<'c> {
     read: Read<'c>,
+    /// Events that were noted here, for the log: it is told once they are on the disk.
+    noted: RefCell<Vec<Event>>,
+}
+
+impl<'c> Write<'c> {
+    fn on(connection: &'c Connection) -> Write<'c> {
+        Write { read: Read { connection }, noted: RefCell::default() }
+    }
 }
 
 impl<'c> Deref for Write<'c> {

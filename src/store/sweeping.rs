@@ -115,7 +115,7 @@ mod tests {
             let count = |table| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
             tables.iter().map(|table| count(table).unwrap()).sum()
         };
-        let tx = Write { read: Read { connection: &connection } };
+        let tx = Write::on(&connection);
         let mut before = all();
         assert_eq!(before, 7 * 300 + 7 + 1);
         while tx.sweep().unwrap() {

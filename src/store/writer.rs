@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::Write;
+use super::events::tell_log;
 use super::fault::{Fault, OutageKind};
 use super::place::Place;
-use super::{Read, Write};
+use crate::oauth::event::Event;
 
 /// Closures that may wait; a further one is refused.
 const QUEUE: usize = 1_024;
@@ -56,7 +58,7 @@ impl Chore {
             is_more = work(tx)?;
             Ok(())
         }));
-        match in_savepoint(connection, &mut job) {
+        match in_savepoint(connection, &mut job, &mut Vec::new()) {
             Ok(()) if is_more => self.due = Instant::now(),
             Ok(()) => {}
             Err(fault) => log::warn!("cannot sweep what is dead: {fault}"),
@@ -183,8 +185,9 @@ fn commit_together(
         return;
     }
     let mut ran: Vec<(Box<dyn Job>, Result<(), Fault>)> = Vec::new();
+    let mut noted: Vec<Event> = Vec::new();
     for mut job in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)) {
-        let outcome = in_savepoint(connection, job.as_mut());
+        let outcome = in_savepoint(connection, job.as_mut(), &mut noted);
         ran.push((job, outcome));
         if connection.is_autocommit() {
             break;
@@ -211,15 +214,18 @@ fn commit_together(
         // SQLite keeps a page that it could not make sense of; the next who needs it reads it again.
         let _ = connection.execute_batch("PRAGMA shrink_memory");
     }
+    if ended.is_ok() {
+        noted.iter().for_each(tell_log); // before whoever asked goes on: the log has the event before the answer
+    }
     for (job, outcome) in ran {
         job.answer(ended.clone().and(outcome));
     }
 }
 
-/// Runs one closure; what it did is undone if it ends in a fault or a panic.
-fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault> {
+/// Runs one closure; what it did is undone if it ends in a fault or a panic. The events that it noted are added to `noted`.
+fn in_savepoint(connection: &Connection, job: &mut dyn Job, noted: &mut Vec<Event>) -> Result<(), Fault> {
     statement(connection, "SAVEPOINT one")?;
-    let tx = Write { read: Read { connection } };
+    let tx = Write::on(connection);
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&tx))).unwrap_or_else(|panic| Err(Fault::Bug(message(&*panic))));
     if connection.is_autocommit() {
         return outcome.and(Err(Fault::unavailable(OutageKind::Disk, "the transaction ended inside a savepoint")));
@@ -229,6 +235,9 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault>
         // What it wrote can no longer be told from its neighbours': nobody's stays.
         let _ = statement(connection, "ROLLBACK");
         return Err(error.into());
+    }
+    if outcome.is_ok() {
+        noted.append(&mut tx.noted.take());
     }
     outcome
 }

@@ -346,7 +346,7 @@ fn the_log_has_a_line_for_a_request_and_no_secret_in_it() {
     server.await_log("method=POST path=/oauth/token status=400");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("path=/oauth/token ")).expect("a line");
-    assert!(line.starts_with("time=20") && line.contains("Z level=info id=") && line.contains(" ms="), "{line}");
+    assert!(line.starts_with("time=20") && line.contains("Z level=info id=") && line.contains(" us="), "{line}");
     for secret in ["in-the-query", "in-a-cookie", "in-a-header", "in-the-body"] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -361,11 +361,11 @@ fn the_address_is_the_one_a_proxy_on_this_machine_names() {
         .header("X-Forwarded-For", "203.0.113.7, 127.0.0.1")
         .send()
         .expect(200);
-    server.await_log("peer=203.0.113.7 ");
+    server.await_log("address=203.0.113.7 ");
     server.get("/health").header("X-Forwarded-For", "192.0.2.66, not an address").send().expect(200);
-    server.await_log("peer=proxy ");
+    server.await_log("address=proxy ");
     server.get("/health").send().expect(200);
-    server.await_log("peer=127.0.0.1 ");
+    server.await_log("address=127.0.0.1 ");
     assert!(!server.log().contains("192.0.2.66"), "{}", server.log());
 }
 
@@ -373,7 +373,7 @@ fn the_address_is_the_one_a_proxy_on_this_machine_names() {
 fn the_address_of_a_stranger_is_the_sockets() {
     let server = Server::start_with(&["--trusted-proxy", "192.0.2.0/24"]);
     server.get("/health").header("X-Forwarded-For", "203.0.113.7").send().expect(200);
-    server.await_log("peer=127.0.0.1 ");
+    server.await_log("address=127.0.0.1 ");
     assert!(!server.log().contains("203.0.113.7"), "{}", server.log());
 }
 
@@ -583,7 +583,7 @@ fn an_ipv4_client_of_an_ipv6_socket_is_the_ipv4_client() {
     let _ = std::fs::remove_dir_all(directory);
     assert!(answer.starts_with(b"HTTP/1.1 200 "));
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains(" peer=127.0.0.1 "), "{log}");
+    assert!(log.contains(" address=127.0.0.1 "), "{log}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod history;
 mod inputs;
 mod instance;
 mod introspection;
+mod log;
 mod metadata;
 mod pages;
 mod parameters;

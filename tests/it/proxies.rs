@@ -409,7 +409,7 @@ fn the_proxy_leads_to_hallpass_on_its_own_host_and_says_for_whom_it_asks() {
         let spoofed = ask("POST", "/api/v1/apps").header("X-Forwarded-For", "203.0.113.9").header("Forwarded", "for=203.0.113.9");
         let registered = spoofed.form(&[("client_name", "An app"), ("redirect_uris", CB)]).send().expect(200);
         assert!(registered.header("x-ratelimit-remaining").is_some(), "who comes through the proxy is counted: {registered:?}");
-        world.server.await_log("peer=127.0.0.1 method=POST path=/api/v1/apps status=200");
+        world.server.await_log("address=127.0.0.1 method=POST path=/api/v1/apps status=200");
         assert!(!world.server.log().contains("203.0.113.9"), "{program:?}: {}", world.server.log());
         // And the sign-in page is this host's own: its form comes back.
         let form = form_encode(&[("user[email]", "alice"), ("user[password]", "wrong")]);

@@ -428,7 +428,18 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 fn no_secret_is_in_the_database_files_or_in_the_log() {
     // C-SEC-01, H-10, H-20. A TOTP secret must be readable with the file (README): of it only the log, the pages and the arguments
     // are looked through.
-    let mut server = Server::start();
+    no_secret_is_left_by(Server::start());
+}
+
+#[test]
+fn no_secret_is_in_the_log_as_json() {
+    // C-SEC-01
+    let server = no_secret_is_left_by(Server::start_with(&["--log-format", "json"]));
+    assert!(server.log().lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object())));
+}
+
+/// Does everything there is to do with secrets and looks for each of them afterwards. Gives the server, which has stopped.
+fn no_secret_is_left_by(mut server: Server) -> Server {
     let app = server.register(CALLBACK, "read write");
     let mut secrets: Vec<(&str, String)> = vec![("client secret", app.client_secret.clone()), ("password", PASSWORD.into())];
     {
@@ -574,4 +585,5 @@ fn no_secret_is_in_the_database_files_or_in_the_log() {
             assert!(!contains(log.as_bytes(), &spelling), "the {name} is in the log: {log}");
         }
     }
+    server
 }

@@ -1,23 +1,28 @@
-//! What the operator reads: one line a record on stderr, `key=value` throughout (logfmt), nothing in it that a
-//! terminal or a log reader could take for something else.
+//! What the operator reads: one line a record on stderr, in logfmt or as JSON.
 //!
 //! The line of a request has its method, path, status and the private reason. Never a query, a body, a header or a
-//! cookie (C-SEC-01).
+//! cookie (C-SEC-01). An event's line has what is kept of it (`oauth::event`). Names of fields are a promise; the README has them.
+//!
+//! `line` writes a record, `outlet` sends it off, `journal` knows whether the journal keeps the time itself.
 
-use std::fmt::{self, Write as _};
-use std::io::Write as _;
+mod journal;
+mod line;
+mod outlet;
+
+use std::fmt;
 use std::panic::{self, PanicHookInfo};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::log::kv::{self, Key, Source, Value, VisitSource};
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::service::now;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
-
-/// Records with this target are already `key=value`.
-const REQUEST: &str = "hallpass::request";
+pub use line::Format;
+use line::Line;
+use outlet::Outlet;
 
 /// How much of a request's own words a line shows. They may be as long as a head, and escapes make them longer yet: whoever
 /// sends them must not decide how soon a disk is full. The longest registered method has 17 letters.
@@ -25,29 +30,56 @@ const METHOD_BYTES: usize = 32;
 const PATH_BYTES: usize = 512;
 const REASON_BYTES: usize = 512;
 
+/// How long the end waits for whoever reads the log, and a panic, after which there may be no other end.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(2);
+const PATIENCE_IN_A_PANIC: Duration = Duration::from_millis(200);
+
+static OUTLET: Outlet = Outlet::new();
+static SINK: OnceLock<Sink> = OnceLock::new();
+
 /// Makes this the process's log, panics included. Doing it again changes only the level.
-pub fn install(level: LevelFilter) {
+pub fn install(level: LevelFilter, format: Format) {
     ::log::set_max_level(level);
-    if ::log::set_logger(&Sink).is_ok() {
+    let sink = SINK.get_or_init(|| Sink { format, keeps_time: journal::is_stderr() });
+    if ::log::set_logger(sink).is_ok() {
+        OUTLET.start(|dropped| {
+            let message = format!("{dropped} lines were dropped: nobody read the log");
+            sink.line(now(), Level::Warn, &format_args!("{message}"), &None::<(&str, &str)>)
+        });
         panic::set_hook(Box::new(report_panic));
     }
 }
 
+/// Whether lines are JSON, all of them: then the command line's own words are a line of the log too.
+pub fn is_json() -> bool {
+    SINK.get().is_some_and(|sink| sink.format == Format::Json)
+}
+
+/// Waits until what was logged is written, unless nobody reads it.
+pub fn flush() {
+    ::log::logger().flush();
+}
+
 /// The line of one request.
-pub(super) fn request(request: &Request, response: &Response, took: Duration) {
+pub(super) fn request(request: &Request, route: &str, response: &Response, took: Duration) {
     let level = match response.status {
         StatusCode::SERVICE_UNAVAILABLE => Level::Warn,
         status if status.is_server_error() => Level::Error,
         _ if response.is_routine => Level::Debug,
         _ => Level::Info,
     };
-    ::log::log!(target: REQUEST, level, "{}", RequestLine { request, response, took });
+    if level > ::log::max_level() {
+        return;
+    }
+    let line = RequestLine { request, route, response, took };
+    ::log::logger().log(&Record::builder().level(level).key_values(&line).args(format_args!("")).build());
 }
 
 /// What a panic says and where, before whoever catches it goes on.
 fn report_panic(panic: &PanicHookInfo) {
     let place = panic.location().map_or_else(String::new, |location| format!(" at {location}"));
     ::log::error!("panicked{place}: {}", panic.payload_as_str().unwrap_or("no message"));
+    OUTLET.flush(PATIENCE_IN_A_PANIC);
 }
 
 /// Warnings that could come a thousand times a second, told at most once in one.
@@ -75,7 +107,11 @@ impl Notices {
     }
 }
 
-struct Sink;
+struct Sink {
+    format: Format,
+    /// The journal has the time of every line itself.
+    keeps_time: bool,
+}
 
 impl Log for Sink {
     fn enabled(&self, metadata: &Metadata) -> bool {
@@ -84,42 +120,70 @@ impl Log for Sink {
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            let line = line(now(), record);
-            // One write, so that lines of several processes do not mix; and a stderr that is gone is no reason to stop.
-            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            OUTLET.push(&self.line(now(), record.level(), record.args(), record.key_values()));
         }
     }
 
-    fn flush(&self) {}
+    fn flush(&self) {
+        OUTLET.flush(PATIENCE_AT_THE_END);
+    }
 }
 
-/// A record as a line with its newline.
-fn line(now: Timestamp, record: &Record) -> String {
-    let (time, level) = (now.rfc3339(), record.level().as_str().to_ascii_lowercase());
-    if record.target() == REQUEST {
-        format!("time={time} level={level} {}\n", record.args())
-    } else {
-        format!("time={time} level={level} msg={}\n", Value(&record.args().to_string()))
+impl Sink {
+    /// A record as a line with its newline.
+    fn line(&self, now: Timestamp, level: Level, message: &fmt::Arguments, fields: &dyn Source) -> String {
+        let mut line = Line::new(self.format);
+        if !self.keeps_time {
+            line.text("time", &now.rfc3339());
+        }
+        line.text("level", &level.as_str().to_ascii_lowercase());
+        match message.as_str() {
+            Some("") => {}
+            _ => line.text("msg", &message.to_string()),
+        }
+        let _ = fields.visit(&mut line); // a line takes every field
+        line.end()
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Line {
+    fn visit_pair(&mut self, name: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        match (value.to_i64(), value.to_borrowed_str()) {
+            (Some(number), _) => self.number(name.as_str(), number),
+            (None, Some(text)) => self.text(name.as_str(), text),
+            (None, None) => self.text(name.as_str(), &value.to_string()),
+        }
+        Ok(())
     }
 }
 
 struct RequestLine<'r> {
     request: &'r Request,
+    route: &'r str,
     response: &'r Response,
     took: Duration,
 }
 
-impl fmt::Display for RequestLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "id={} peer={}", self.request.id, self.request.peer)?;
-        let method = Value(beginning(self.request.method.as_str(), METHOD_BYTES));
-        let path = Value(beginning(&self.request.path, PATH_BYTES));
-        let status = self.response.status.as_u16();
-        write!(f, " method={method} path={path} status={status} ms={:.1}", self.took.as_secs_f64() * 1000.0)?;
-        match &self.response.reason {
-            Some(reason) => write!(f, " reason={}", Quoted(beginning(reason, REASON_BYTES))),
-            None => Ok(()),
+impl Source for RequestLine<'_> {
+    fn visit<'kvs>(&'kvs self, line: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        let RequestLine { request, route, response, took } = self;
+        let mut field = |name: &'static str, value: Value<'kvs>| line.visit_pair(Key::from_str(name), value);
+        field("id", request.id.as_str().into())?;
+        field("address", Value::from_display(&request.peer))?;
+        field("method", beginning(request.method.as_str(), METHOD_BYTES).into())?;
+        field("path", beginning(&request.path, PATH_BYTES).into())?;
+        if *route != request.path {
+            field("route", (*route).into())?;
         }
+        field("status", response.status.as_u16().into())?;
+        field("us", i64::try_from(took.as_micros()).unwrap_or(i64::MAX).into())?;
+        if let Some(account) = response.asker.account {
+            field("account", account.into())?;
+        }
+        if let Some(app) = response.asker.app {
+            field("app", app.into())?;
+        }
+        response.reason.as_deref().map_or(Ok(()), |reason| field("reason", beginning(reason, REASON_BYTES).into()))
     }
 }
 
@@ -128,39 +192,12 @@ fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
-/// A value: bare where nothing in it could be misread, else quoted.
-struct Value<'t>(&'t str);
-
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'=');
-        if !self.0.is_empty() && self.0.bytes().all(is_plain) { f.write_str(self.0) } else { Quoted(self.0).fmt(f) }
-    }
-}
-
-/// A value in quotes. What does not print (control characters, line separators, marks that turn the reading
-/// direction) is written as an escape.
-struct Quoted<'t>(&'t str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '\'' => f.write_char(character)?, // the one that `escape_debug` escapes without need
-                _ => write!(f, "{}", character.escape_debug())?,
-            }
-        }
-        f.write_char('"')
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::http::{HeaderMap, Method, Peer};
+    use crate::http::{Asker, HeaderMap, Method, Peer};
+
+    const LOGFMT: Sink = Sink { format: Format::Logfmt, keeps_time: false };
 
     fn request_line(path: &str, response: &Response) -> String {
         let request = Request {
@@ -172,7 +209,9 @@ mod tests {
             peer: Peer::Address([192, 0, 2, 1].into()),
             id: "0123456789abcdef".into(),
         };
-        RequestLine { request: &request, response, took: Duration::from_micros(1234) }.to_string()
+        let took = Duration::from_micros(1234);
+        let line = RequestLine { request: &request, route: "/oauth/token", response, took };
+        LOGFMT.line(Timestamp(0), Level::Info, &format_args!(""), &line)
     }
 
     #[test]
@@ -180,19 +219,21 @@ mod tests {
         let refused = Response::empty(StatusCode::BAD_REQUEST).because("no such \"grant\"");
         assert_eq!(
             request_line("/oauth/token", &refused),
-            "id=0123456789abcdef peer=192.0.2.1 method=POST path=/oauth/token status=400 ms=1.2 reason=\"no such \\\"grant\\\"\""
+            "time=1970-01-01T00:00:00Z level=info id=0123456789abcdef address=192.0.2.1 method=POST path=/oauth/token \
+             status=400 us=1234 reason=\"no such \\\"grant\\\"\"\n"
         );
-        let fine = Response::empty(StatusCode::OK);
+        let fine = Response { asker: Asker { account: Some(1), app: Some(2) }, ..Response::empty(StatusCode::OK) };
         assert_eq!(
             request_line("/a=\"b", &fine),
-            "id=0123456789abcdef peer=192.0.2.1 method=POST path=\"/a=\\\"b\" status=200 ms=1.2"
+            "time=1970-01-01T00:00:00Z level=info id=0123456789abcdef address=192.0.2.1 method=POST path=\"/a=\\\"b\" \
+             route=/oauth/token status=200 us=1234 account=1 app=2\n"
         );
     }
 
     #[test]
     fn a_line_shows_the_beginning_of_what_is_long() {
         let long = request_line(&format!("/{}", "\u{202e}".repeat(5000)), &fine_because(&"r".repeat(9000)));
-        assert!(long.contains("path=\"/\\u{202e}") && long.ends_with("rrr\""), "{long}");
+        assert!(long.contains("path=\"/\\u{202e}") && long.ends_with("rrr\n"), "{long}");
         assert!(long.len() < 2000, "{} bytes", long.len());
     }
 
@@ -201,48 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_a_time_a_level_and_a_message() {
-        let record =
-            |message: &str| line(Timestamp(0), &Record::builder().args(format_args!("{message}")).level(Level::Warn).build());
-        assert_eq!(record("it's ü"), "time=1970-01-01T00:00:00Z level=warn msg=\"it's ü\"\n");
-        assert_eq!(
-            record("a\nb\x1b[31m\u{202e}\u{2028}\u{9b}"),
-            "time=1970-01-01T00:00:00Z level=warn msg=\"a\\nb\\u{1b}[31m\\u{202e}\\u{2028}\\u{9b}\"\n"
-        );
-    }
-
-    /// The text of a quoted value.
-    fn unquote(quoted: &str) -> Option<String> {
-        let mut rest = quoted.strip_prefix('"')?.strip_suffix('"')?.chars();
-        let mut text = String::new();
-        while let Some(character) = rest.next() {
-            if character != '\\' {
-                text.push(character);
-                continue;
-            }
-            text.push(match rest.next()? {
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                '0' => '\0',
-                'u' => {
-                    let hex: String = rest.by_ref().skip_while(|c| *c == '{').take_while(|c| *c != '}').collect();
-                    char::from_u32(u32::from_str_radix(&hex, 16).ok()?)?
-                }
-                itself => itself,
-            });
-        }
-        Some(text)
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_stays_on_its_line_and_is_read_back(text in any::<String>()) {
-            let quoted = Quoted(&text).to_string();
-            prop_assert!(!quoted.chars().any(char::is_control));
-            prop_assert_eq!(unquote(&quoted), Some(text.clone()));
-            let value = Value(&text).to_string();
-            prop_assert!(value == quoted || (value == text && !value.contains([' ', '"', '='])));
-        }
+    fn a_record_is_a_time_a_level_and_a_message_and_in_the_journal_it_needs_no_time() {
+        let line = |sink: &Sink| sink.line(Timestamp(0), Level::Warn, &format_args!("a b"), &("kind", "x"));
+        assert_eq!(line(&LOGFMT), "time=1970-01-01T00:00:00Z level=warn msg=\"a b\" kind=x\n");
+        assert_eq!(line(&Sink { keeps_time: true, ..LOGFMT }), "level=warn msg=\"a b\" kind=x\n");
+        let json = Sink { format: Format::Json, keeps_time: false };
+        assert_eq!(line(&json), "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"warn\",\"msg\":\"a b\",\"kind\":\"x\"}\n");
     }
 }

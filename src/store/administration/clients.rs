@@ -137,7 +137,7 @@ mod tests {
     fn an_app_that_was_used_meanwhile_is_not_deleted() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
-        let tx = Write { read: Read { connection: &connection } };
+        let tx = Write::on(&connection);
         let (old, now) = (Timestamp(1_000), Timestamp(9_000_000));
         let since = now.plus(-7_000_000);
         let hash = |byte| Hashed::from_bytes([byte; 32]);

@@ -1,0 +1,180 @@
+//! Where lines leave the process: a bounded buffer, and a thread that writes it to standard error. Whoever stops reading the log
+//! must not stop the server, and whoever asks quickly must not fill its memory: what finds no room is counted and dropped, and a
+//! line says so when there is room again.
+
+use std::io::Write;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// What may wait to be written, in bytes: thousands of lines.
+const ROOM: usize = 1 << 20;
+/// What a pipe takes in one piece, so that lines of several processes do not mix (PIPE_BUF).
+const PIECE: usize = 4096;
+
+pub struct Outlet {
+    state: Mutex<State>,
+    /// Rung when there is something to write.
+    filled: Condvar,
+    /// Rung when everything was written.
+    emptied: Condvar,
+}
+
+struct State {
+    waiting: String,
+    /// Lines that found no room since the last time it was said.
+    dropped: u64,
+    /// The same since the start.
+    dropped_in_all: u64,
+    is_writing: bool,
+    /// Without the thread every line is written where it is logged.
+    has_thread: bool,
+}
+
+impl Outlet {
+    pub const fn new() -> Outlet {
+        let state = State { waiting: String::new(), dropped: 0, dropped_in_all: 0, is_writing: false, has_thread: false };
+        Outlet { state: Mutex::new(state), filled: Condvar::new(), emptied: Condvar::new() }
+    }
+
+    /// Starts the thread. `say_dropped` is the line that tells of so many.
+    pub fn start(&'static self, say_dropped: impl Fn(u64) -> String + Send + 'static) {
+        let write = move || self.write_for_ever(&mut std::io::stderr(), &say_dropped);
+        let started = thread::Builder::new().name("log".into()).spawn(write);
+        self.lock().has_thread = started.is_ok();
+    }
+
+    /// A line with its newline. Never waits for whoever reads.
+    pub fn push(&self, line: &str) {
+        let mut state = self.lock();
+        if !state.has_thread {
+            let _ = std::io::stderr().write_all(line.as_bytes()); // there is nobody else to tell
+        } else if state.waiting.len() + line.len() > ROOM {
+            state.dropped += 1;
+            state.dropped_in_all += 1;
+        } else {
+            state.waiting.push_str(line);
+            if !state.is_writing {
+                self.filled.notify_one();
+            }
+        }
+    }
+
+    /// Waits until all is written, for so long at most: whoever does not read must not keep the process from ending.
+    pub fn flush(&self, patience: Duration) {
+        let unwritten = |state: &mut State| state.has_thread && (state.is_writing || !state.waiting.is_empty());
+        drop(self.emptied.wait_timeout_while(self.lock(), patience, unwritten));
+    }
+
+    /// Lines that found no room since the start.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped_in_all
+    }
+
+    /// The thread's life.
+    fn write_for_ever(&self, to: &mut impl Write, say_dropped: &impl Fn(u64) -> String) {
+        loop {
+            self.write_next(to, say_dropped);
+        }
+    }
+
+    /// Writes what waits, once something does.
+    fn write_next(&self, to: &mut impl Write, say_dropped: &impl Fn(u64) -> String) {
+        let empty = |state: &mut State| state.waiting.is_empty();
+        let mut state = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let mut lines = std::mem::take(&mut state.waiting);
+        let dropped = std::mem::take(&mut state.dropped);
+        state.is_writing = true;
+        drop(state);
+        if dropped > 0 {
+            lines.push_str(&say_dropped(dropped)); // they would have come after these
+        }
+        // A standard error that is gone is no reason to stop.
+        let _ = pieces(&lines).try_for_each(|piece| to.write_all(piece.as_bytes()));
+        let mut state = self.lock();
+        state.is_writing = false;
+        if state.waiting.is_empty() {
+            self.emptied.notify_all();
+        }
+    }
+
+    /// No code of others runs under this lock, and every statement leaves the state whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whole lines, so many as a pipe takes at one time, or one that is longer.
+fn pieces(lines: &str) -> impl Iterator<Item = &str> {
+    let mut rest = lines;
+    std::iter::from_fn(move || {
+        let most = rest.floor_char_boundary(PIECE);
+        let end = match rest[..most].rfind('\n') {
+            _ if rest.len() <= PIECE => rest.len(),
+            Some(newline) => newline + 1,
+            None => rest.find('\n').map_or(rest.len(), |newline| newline + 1),
+        };
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_thread() -> Outlet {
+        let outlet = Outlet::new();
+        outlet.lock().has_thread = true; // the tests are it
+        outlet
+    }
+
+    fn say(dropped: u64) -> String {
+        format!("{dropped} dropped\n")
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_told_after_what_was_there() {
+        let outlet = with_thread();
+        let long = format!("{}\n", "x".repeat(ROOM / 2 - 1));
+        for _ in 0..5 {
+            outlet.push(&long);
+        }
+        outlet.push("short\n");
+        assert_eq!(outlet.dropped(), 4);
+        let mut written = Vec::new();
+        outlet.write_next(&mut written, &say);
+        assert_eq!(String::from_utf8(written).unwrap(), format!("{long}{long}4 dropped\n"));
+        outlet.push("after\n");
+        let mut written = Vec::new();
+        outlet.write_next(&mut written, &say);
+        assert_eq!(String::from_utf8(written).unwrap(), "after\n", "told once");
+        assert_eq!(outlet.dropped(), 4);
+    }
+
+    #[test]
+    fn who_flushes_waits_for_what_waits_and_not_for_ever() {
+        let outlet = with_thread();
+        outlet.flush(Duration::from_secs(60)); // nothing
+        outlet.push("line\n");
+        outlet.flush(Duration::from_millis(1)); // nobody writes it
+        std::thread::scope(|scope| {
+            scope.spawn(|| outlet.write_next(&mut std::io::sink(), &say));
+            outlet.flush(Duration::from_secs(60));
+        });
+        assert!(outlet.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn lines_are_written_whole() {
+        let short = "short\n".repeat(2000);
+        let long = format!("{}\n", "é".repeat(PIECE));
+        let all = [short.as_str(), &long, &short, &long, "no end"].concat();
+        let written: Vec<&str> = pieces(&all).collect();
+        assert_eq!(written.concat(), all);
+        for piece in &written[..written.len() - 1] {
+            assert!(piece.ends_with('\n') && (piece.len() <= PIECE || *piece == long), "{}", piece.len());
+        }
+    }
+}
