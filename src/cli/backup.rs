@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Exit, Failure, look_at, output, refused_at, tell};
 use crate::oauth::secret::base64url;
 use crate::server::service::random;
-use crate::store::{CopyError, Onlooker, Unfinished, examine};
+use crate::store::{CopyError, Onlooker, OpenError, Unfinished, examine};
 
 /// Copy the database as it is at this moment, beside a running server too. Changes nothing in it.
 #[derive(FromArgs, ArgsInfo)]
@@ -105,7 +105,7 @@ impl Backup {
 
 /// A whole copy that has no name yet, and its size.
 fn copied(onlooker: &Onlooker, from: &Path, to: &Path) -> Result<(Unfinished, u64), Failure> {
-    let failed = |error: CopyError| uncopied(error, from, to);
+    let failed = |error: CopyError| uncopied(error, &refused_at(from), to);
     let unfinished = Unfinished::beside(to).map_err(failed)?;
     let progress = Progress::of("copying the database");
     onlooker.copy_to(&unfinished, &mut |done, all| progress.at(done, all)).map_err(failed)?;
@@ -117,15 +117,15 @@ fn copied(onlooker: &Onlooker, from: &Path, to: &Path) -> Result<(Unfinished, u6
     Ok((unfinished, bytes))
 }
 
-/// Why there is no copy, told of the file that stood in its way.
-pub fn uncopied(error: CopyError, from: &Path, to: &Path) -> Failure {
+/// Why there is no copy, told of the file that stood in its way; `source` tells of the one that is copied.
+pub fn uncopied(error: CopyError, source: &dyn Fn(OpenError) -> Failure, to: &Path) -> Failure {
     match error {
-        CopyError::Source(error) => refused_at(from)(error),
+        CopyError::Source(error) => source(error),
         CopyError::Busy => Failure::new(Exit::Busy, format!("{}: {error}; try again when it is done", to.display())),
         CopyError::Target(_) => unwritable(to, error),
     }
 }
 
 fn unwritable(to: &Path, why: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::CannotOpen, format!("{} cannot be written: {why}; nothing was made", to.display()))
+    Failure::new(Exit::CannotOpen, format!("{} cannot be written: {why}; nothing was changed", to.display()))
 }

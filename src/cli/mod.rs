@@ -11,6 +11,7 @@ mod output;
 mod permissions;
 mod progress;
 mod proxy;
+mod restore;
 mod secret;
 mod serve;
 mod token;
@@ -53,6 +54,7 @@ enum Command {
     Events(events::Events),
     Check(check::Check),
     Backup(backup::Backup),
+    Restore(restore::Restore),
     Proxy(proxy::Proxy),
 }
 
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Events(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Proxy(command) => command.run(),
     };
     let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);

@@ -60,11 +60,8 @@ impl Unfinished {
         &self.path
     }
 
-    /// Gives the file the owner of this one, as far as that is allowed: root's file would be closed to the server.
-    pub fn belongs_to_owner_of(&self, other: &Path) {
-        if let Ok(owner) = fs::metadata(other) {
-            let _ = std::os::unix::fs::fchown(&self.file, Some(owner.uid()), Some(owner.gid()));
-        }
+    pub fn file(&self) -> &fs::File {
+        &self.file
     }
 
     /// Gives the file, when it is on the disk, its name. Whatever had it before is gone.

@@ -42,6 +42,15 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Ends every session, code and token there is: of a restored file, in which what was ended since lives again. Gives how many
+    /// tokens and sessions have ended.
+    pub fn end_all(&self, now: Timestamp) -> Result<(usize, usize), Fault> {
+        let sessions = self.connection.execute("DELETE FROM sessions", [])?;
+        let tokens = self.connection.execute("UPDATE access_tokens SET revoked_at = ?1 WHERE revoked_at IS NULL", [now])?;
+        self.connection.execute("UPDATE authorization_codes SET revoked_at = ?1 WHERE revoked_at IS NULL", [now])?;
+        Ok((tokens, sessions))
+    }
+
     /// Ends all that this app holds of this person: tokens and codes (C-AAP-03, C-COD-07).
     pub fn revoke_authorization(&self, user: i64, client: i64, now: Timestamp) -> Result<(), Fault> {
         for sql in [

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -204,8 +204,9 @@ fn look_into(connection: &Connection) -> Result<(), OpenError> {
 }
 
 /// Holds `FILE.lock` until it is dropped. `path` is the file's own, so that by whatever link it is reached it has one lock.
-fn lock(path: &Path) -> Result<fs::File, OpenError> {
+pub fn lock(path: &Path) -> Result<fs::File, OpenError> {
     let file = private(&beside(path, ".lock")).map_err(|error| OpenError::Cannot(format!("its lock file: {error}")))?;
+    belongs_to_owner_of(&file, path);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Served),
@@ -223,6 +224,15 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Opens a file for reading and writing; one that is made is for its owner alone.
 pub fn private(path: &Path) -> io::Result<fs::File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Gives a file the owner of another one or, where that is not there, of its directory, as far as that is allowed: what root
+/// makes would be closed to the server.
+pub fn belongs_to_owner_of(file: &fs::File, other: &Path) {
+    let there = fs::metadata(other).or_else(|_| fs::metadata(other.parent().unwrap_or(Path::new("."))));
+    if let Ok(there) = there {
+        let _ = fchown(file, Some(there.uid()), Some(there.gid()));
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {

@@ -13,7 +13,7 @@ use crate::support::{Commands, PASSWORD, Server};
 use crate::upgrade::{of_schema_1, version};
 
 /// The names in a directory.
-fn names(directory: &Path) -> Vec<String> {
+pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -21,7 +21,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// A stopped database with an account and so many KiB.
-fn database_of(directory: &Path, kib: usize) -> PathBuf {
+pub fn database_of(directory: &Path, kib: usize) -> PathBuf {
     let database = directory.join("hallpass.db");
     add_user(&database, "alice", "alice@example.org", PASSWORD);
     let sql = format!("INSERT INTO settings VALUES ('filler', hex(zeroblob({})))", kib * 512);
@@ -29,7 +29,7 @@ fn database_of(directory: &Path, kib: usize) -> PathBuf {
     database
 }
 
-fn integrity(database: &Path) -> String {
+pub fn integrity(database: &Path) -> String {
     Connection::open(database).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
 }
 
@@ -151,7 +151,7 @@ fn what_ends_a_backup_leaves_nothing_under_its_name() {
     let full = backup_by_shell("trap '' XFSZ; ulimit -f 2048", &database, &file);
     let said = String::from_utf8(full.stderr).unwrap();
     assert_eq!(full.status.code(), Some(73), "{said}");
-    assert!(said.contains("backup.db cannot be written: ") && said.ends_with("; nothing was made\n"), "{said}");
+    assert!(said.contains("backup.db cannot be written: ") && said.ends_with("; nothing was changed\n"), "{said}");
     assert_eq!(names(&to), Vec::<String>::new());
 
     let killed = backup_by_shell("ulimit -f 2048", &database, &file);

@@ -105,6 +105,9 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     server.sql("UPDATE clients SET created_at = 0; DELETE FROM access_tokens");
     run(&["app", "prune", "--unused", "90d"]);
     run(&["user", "delete", "alice_b", "--yes"]);
+    let restore = ["restore", server.directory.join("backup.db").to_str().unwrap()].map(str::to_owned);
+    let restored = Commands::on(&server.directory.join("restored.db")).json(&restore.each_ref().map(String::as_str));
+    lines.push((restore.join(" "), restored));
     lines
 }
 

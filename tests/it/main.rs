@@ -49,6 +49,7 @@ mod rate_limits;
 mod readme;
 mod real_clients;
 mod redirect_uris;
+mod restore;
 mod revocation;
 mod scopes;
 mod second_factor;

@@ -57,6 +57,14 @@ pub fn on_a_terminal_long_work_is_one_line_that_is_gone_at_the_end() {
         assert_eq!(seen(&sent), "", "{sent:?}");
         assert!(!sent.contains(['\n', '\u{1b}']), "neither another line nor a colour: {sent:?}");
     }
+    let copy = format!("backup {} --db {}", directory.join("copy.db").display(), database.display());
+    let Some(sent) = on_a_terminal(&copy, &[("TERM", "xterm")]) else { return };
+    assert!(sent.contains("\rhallpass: copying the database") && sent.contains("\rhallpass: looking the copy over"), "{sent:?}");
+    let last = sent.trim_end().rsplit('\r').next().unwrap();
+    assert!(
+        last.starts_with("hallpass: ") && last.contains("copy.db is "),
+        "what was done is told on a line of its own: {sent:?}"
+    );
     for environment in [&[("TERM", "dumb")][..], &[]] {
         assert_eq!(on_a_terminal(&check_of(&database), environment).as_deref(), Some(""), "{environment:?}");
     }
