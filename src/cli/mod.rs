@@ -7,6 +7,7 @@ mod check;
 mod dev;
 mod environment;
 mod events;
+mod export;
 mod output;
 mod permissions;
 mod progress;
@@ -55,6 +56,7 @@ enum Command {
     Check(check::Check),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Export(export::Export),
     Proxy(proxy::Proxy),
 }
 
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Proxy(command) => command.run(),
     };
     let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);

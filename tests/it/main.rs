@@ -25,6 +25,7 @@ mod endings;
 mod environment;
 mod events;
 mod expected;
+mod export;
 mod faults;
 mod forms;
 mod forward_auth;
