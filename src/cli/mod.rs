@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Every error is one line on stderr: the thing, what was found, what to do.
 
 mod app;
+mod apply;
 mod arguments;
 mod backup;
 mod check;
@@ -14,6 +15,7 @@ mod progress;
 mod proxy;
 mod restore;
 mod secret;
+mod seed;
 mod serve;
 mod token;
 mod user;
@@ -52,6 +54,7 @@ enum Command {
     User(user::User),
     App(app::App),
     Token(token::Token),
+    Apply(apply::Apply),
     Events(events::Events),
     Check(check::Check),
     Backup(backup::Backup),
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::User(command) => command.run(),
         Command::App(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Apply(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Backup(command) => command.run(),

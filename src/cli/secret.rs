@@ -84,7 +84,7 @@ fn prompt() -> Result<String, Failure> {
 }
 
 /// One line ending goes, for it is the editor's or the shell's; spaces are the password's (C-PWD-07).
-fn without_line_ending(mut text: String) -> String {
+pub fn without_line_ending(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

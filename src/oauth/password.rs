@@ -86,6 +86,20 @@ impl Password {
 }
 
 impl PasswordHash {
+    /// A hash given from outside. Only one of today's parameters: another is replaced at the next sign-in, and would then differ
+    /// from the one that was given. The error is a clause that follows what it is about.
+    pub fn given(text: &str) -> Result<PasswordHash, &'static str> {
+        let hash = PasswordHash(text.to_owned());
+        let is_whole = Phc::new(text).is_ok_and(|phc| {
+            phc.algorithm == Algorithm::Argon2id.ident()
+                && phc.version == Some(Version::V0x13.into())
+                && phc.salt.is_some()
+                && phc.hash.is_some()
+        });
+        let ours = "must be an argon2id hash with m=19456,t=2,p=1, as hallpass makes them";
+        if is_whole && hash.is_current() { Ok(hash) } else { Err(ours) }
+    }
+
     /// A hash as it was stored.
     pub fn from_stored(text: String) -> PasswordHash {
         PasswordHash(text)
@@ -138,6 +152,24 @@ mod tests {
         assert!(Password::presented("password").is(&PasswordHash::from_stored(other.into())));
         assert!(!Password::presented("Password").is(&PasswordHash::from_stored(other.into())));
         assert!(Password::presented("x").is(&Password::presented("x").hash([1; 32])));
+    }
+
+    #[test]
+    fn a_hash_is_given_as_it_is_made_here() {
+        let ours = Password::presented("x").hash([1; 32]);
+        assert_eq!(PasswordHash::given(ours.as_str()), Ok(ours.clone()));
+        let (salt, hash) = ("AQEBAQEBAQEBAQEBAQEBAQ", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        for text in [
+            "x",
+            "",
+            &format!("$argon2id$v=19$m=4096,t=3,p=1${salt}${hash}"),
+            &format!("$argon2i$v=19$m=19456,t=2,p=1${salt}${hash}"),
+            &format!("$argon2id$v=16$m=19456,t=2,p=1${salt}${hash}"),
+            &format!("$argon2id$v=19$m=19456,t=2,p=1${salt}"),
+            "$2b$12$KIXQ3Wq1yq1yq1yq1yq1yOeJ6gk3m3m3m3m3m3m3m3m3m3m3m3m3m",
+        ] {
+            assert!(PasswordHash::given(text).is_err(), "{text}");
+        }
     }
 
     #[test]

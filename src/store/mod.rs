@@ -187,6 +187,17 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Runs `closure` so that what it wrote stays only if it says so: a refusal undoes it, as a fault does.
+    pub fn attempt<T, E>(&self, closure: impl FnOnce(&Write) -> Result<Result<T, E>, Fault>) -> Result<Result<T, E>, Fault> {
+        self.connection.execute_batch("SAVEPOINT attempt")?;
+        let outcome = closure(self)?;
+        if outcome.is_err() {
+            self.connection.execute_batch("ROLLBACK TO attempt")?;
+        }
+        self.connection.execute_batch("RELEASE attempt")?;
+        Ok(outcome)
+    }
+
     pub fn set_setting(&self, name: &str, value: &str) -> Result<(), Fault> {
         let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         self.connection.prepare_cached(sql)?.execute([name, value])?;

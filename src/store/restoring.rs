@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::copying::{CopyError, Unfinished, sync_directory};
 use super::open::{OpenError, belongs_to_owner_of, beside, lock};
-use super::{Fault, Read, Write};
+use super::{Fault, Write};
 use crate::oauth::time::Timestamp;
 
 /// A file that is about to take the place of the database. No server starts meanwhile.
@@ -43,7 +43,7 @@ impl Restoration {
         // Nobody else has it, and it is synced as a whole: no -shm, and no fsync of each change.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON;")?;
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcome = closure(&Write { read: Read { connection: &tx } })?;
+        let outcome = closure(&Write::on(&tx))?;
         tx.commit()?;
         connection.close().map_err(|(_, error)| error)?; // moves the log into the file
         Ok(outcome)

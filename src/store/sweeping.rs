@@ -65,7 +65,6 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::store::Read;
 
     fn file() -> Connection {
         let connection = Connection::open_in_memory().unwrap();

@@ -65,11 +65,14 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     let server = Server::start_in(fresh_directory(), &[]);
     let commands = Commands::on(&server.database_path());
     let mut lines = Vec::new();
-    let mut run = |words: &[&str]| {
+    let lines_of = std::cell::RefCell::new(&mut lines);
+    // A file's path is another in every run.
+    let run_as = |told: &[&str], words: &[&str]| {
         let json = commands.json(words);
-        lines.push((words.join(" "), json.clone()));
+        lines_of.borrow_mut().push((told.join(" "), json.clone()));
         json
     };
+    let run = |words: &[&str]| run_as(words, words);
     let added = run(&["user", "add", "alice", "--email", "alice@example.org", "--display-name", "Alice", "--generate"]);
     let app = server.register_as("Elk", OOB, "read write");
     let grant = [("grant_type", "password"), ("username", "alice"), ("password", added["password"].as_str().unwrap())];
@@ -101,6 +104,10 @@ fn json_of_every_command() -> Vec<(String, Value)> {
     run(&["token", "list", "--ended"]);
     run(&["token", "check", name]);
     run(&["token", "revoke", name]);
+    std::fs::write(server.directory.join("seed.json"), r#"{"users": [{"name": "alice_b", "display_name": "Alice B."}]}"#)
+        .unwrap();
+    let seed = server.directory.join("seed.json").display().to_string();
+    run_as(&["apply", "seed.json"], &["apply", &seed]);
     run(&["app", "delete", "2", "--yes"]);
     server.sql("UPDATE clients SET created_at = 0; DELETE FROM access_tokens");
     run(&["app", "prune", "--unused", "90d"]);

@@ -3,6 +3,7 @@
 mod account;
 mod accounts;
 mod app_commands;
+mod apply;
 mod apps;
 mod architecture;
 mod attacks;

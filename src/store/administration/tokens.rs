@@ -1,6 +1,7 @@
 //! Access tokens, by the beginning of their hash: nobody can say one that was told once.
 
 use crate::oauth::access_token::{AccessToken, IssuedToken};
+use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::{Hashed, SecretName};
 use crate::oauth::time::Timestamp;
 use crate::store::{Fault, Read, TokenOnFile, Write};
@@ -60,5 +61,17 @@ impl Write<'_> {
     pub fn add_plain_token(&self, token: &IssuedToken) -> Result<(), Fault> {
         self.make_room_for(token.client, token.user, token.created_at)?;
         self.add_access_token(token, None)
+    }
+
+    /// Sets what a token allows and how long. It is then not what its app was given, so it is never given again (H-10).
+    pub fn change_token(
+        &self,
+        hash: &Hashed<AccessToken>,
+        scopes: &ScopeSet,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let sql = "UPDATE access_tokens SET nonce = NULL, scopes = ?2, expires_at = ?3 WHERE hash = ?1";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![hash, scopes, expires_at])?;
+        Ok(())
     }
 }

@@ -1,0 +1,112 @@
+//! A seed into a database: all of it in one transaction, or nothing. It does what the commands would do, by the same functions of
+//! the store, and only where something differs, so that a seed that was applied changes nothing when it is applied again.
+
+mod apps;
+mod tokens;
+mod users;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::json::Faults;
+use super::{Seed, SeedToken};
+use crate::oauth::time::Timestamp;
+use crate::store::{Fault, Store, Write};
+use users::{Settled, settle};
+
+/// What became of one thing of a seed; its keys are a promise.
+#[derive(Serialize)]
+pub struct Change {
+    /// user, app, token.
+    pub kind: &'static str,
+    /// The account's name, the app's client_id, the first 12 hex digits of the token's hash.
+    pub name: String,
+    /// added, changed, unchanged; of a token also revoked or expired, and so it stays.
+    pub outcome: &'static str,
+    /// The keys that were changed.
+    pub changes: Vec<&'static str>,
+}
+
+/// Why a seed was not applied; nothing of it was.
+pub enum NotApplied {
+    /// It cannot be, each fault after its place.
+    Faults(Vec<String>),
+    /// An account's password changed while it was being compared.
+    Meanwhile,
+    /// It was not to be: this is what it would have done.
+    Rehearsed(Vec<Change>),
+}
+
+impl Seed {
+    /// Makes a database hold what the seed says, or, in a rehearsal, tells what that would change.
+    pub fn apply(
+        self,
+        store: &Store,
+        is_rehearsal: bool,
+        random: impl Fn() -> [u8; 32],
+        now: Timestamp,
+    ) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
+        let settled = self.users.iter().map(|user| settle(store, user, &random, now)).collect::<Result<Vec<_>, _>>()?;
+        store.patient().write(move |tx| {
+            tx.attempt(|tx| match self.write(tx, &settled, now)? {
+                Ok(changes) if is_rehearsal => Ok(Err(NotApplied::Rehearsed(changes))),
+                outcome => Ok(outcome),
+            })
+        })
+    }
+
+    fn write(&self, tx: &Write, settled: &[Option<Settled>], now: Timestamp) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
+        let mut writing = Writing { tx, own_host: tx.setting("host")?, now, faults: Faults::default(), is_stale: false };
+        let mut changes = Vec::new();
+        for (index, (user, settled)) in self.users.iter().zip(settled).enumerate() {
+            changes.extend(writing.user(&format!("users[{index}]"), user, settled.as_ref())?);
+        }
+        for (index, app) in self.apps.iter().enumerate() {
+            changes.extend(writing.app(&format!("apps[{index}]"), app)?);
+        }
+        // A token is no fault for the want of an account that is one already.
+        let is_whole = writing.faults.0.is_empty();
+        for (index, token) in self.tokens.iter().enumerate() {
+            let is_ours = |token: &SeedToken| {
+                let mut users = self.users.iter().map(|user| user.name.as_str());
+                let mut apps = self.apps.iter().map(|app| app.client_id.as_str());
+                users.any(|name| token.user.as_deref() == Some(name)) || apps.any(|id| id == token.app)
+            };
+            if is_whole || !is_ours(token) {
+                changes.extend(writing.token(&format!("tokens[{index}]"), token)?);
+            }
+        }
+        Ok(match (writing.is_stale, writing.faults.0.is_empty()) {
+            (true, _) => Err(NotApplied::Meanwhile),
+            (false, false) => Err(NotApplied::Faults(writing.faults.0)),
+            (false, true) => Ok(changes),
+        })
+    }
+}
+
+/// The write, and what was found wrong in it.
+struct Writing<'w> {
+    tx: &'w Write<'w>,
+    own_host: Option<String>,
+    now: Timestamp,
+    faults: Faults,
+    is_stale: bool,
+}
+
+impl Writing<'_> {
+    fn fault(&mut self, place: &str, key: &str, what: impl fmt::Display) -> Result<Option<Change>, Fault> {
+        self.faults.note(&format!("{place}.{key}"), what);
+        Ok(None)
+    }
+}
+
+impl Change {
+    fn added(kind: &'static str, name: &str) -> Change {
+        Change { kind, name: name.to_owned(), outcome: "added", changes: Vec::new() }
+    }
+
+    fn of(kind: &'static str, name: &str, changes: Vec<&'static str>) -> Change {
+        Change { kind, name: name.to_owned(), outcome: if changes.is_empty() { "unchanged" } else { "changed" }, changes }
+    }
+}
