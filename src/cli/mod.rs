@@ -18,6 +18,7 @@ mod secret;
 mod seed;
 mod serve;
 mod token;
+mod unit;
 mod user;
 
 use std::fmt;
@@ -61,6 +62,7 @@ enum Command {
     Restore(restore::Restore),
     Export(export::Export),
     Proxy(proxy::Proxy),
+    Unit(unit::Unit),
 }
 
 /// Why a command fails.
@@ -127,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Restore(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Proxy(command) => command.run(),
+        Command::Unit(command) => command.run(),
     };
     let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);
     log::flush();

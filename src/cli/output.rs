@@ -27,6 +27,11 @@ pub fn alone(text: &str) -> Result<(), Failure> {
     print(&format!("{text}\n")).map_err(unwritable)
 }
 
+/// A text that is printed to be kept in a file. A reader that has seen enough (`| head`) is no failure; a full disk is one.
+pub fn text(text: &str) -> Result<(), Failure> {
+    print(text).or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(unwritable(error)) })
+}
+
 fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

@@ -4,13 +4,12 @@
 //! scopes and ids are taken only if they consist of what is plain in all of them.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use argh::{ArgsInfo, FromArgs};
 
 use super::serve::{client_ids, names};
-use super::{Exit, Failure};
+use super::{Failure, output};
 use crate::oauth::scope::ScopeSet;
 use crate::pages::{Guard, Listen, Proxy as Kind, Service, Site};
 
@@ -26,7 +25,7 @@ use crate::pages::{Guard, Listen, Proxy as Kind, Service, Site};
 )]
 pub struct Proxy {
     /// caddy, nginx or traefik
-    #[argh(positional, arg_name = "proxy")]
+    #[argh(positional, arg_name = "caddy|nginx|traefik")]
     proxy: String,
     /// a host, and the address of the service behind it, as notes.example=127.0.0.1:3000; may be repeated
     #[argh(option, arg_name = "host=address")]
@@ -53,16 +52,7 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn run(self) -> Result<(), Failure> {
-        let text = self.kind()?.configuration(&self.guard()?);
-        // A reader that has seen enough (`| head`) is no failure; a disk that is full is one.
-        let mut stdout = std::io::stdout().lock();
-        let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        match printed {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Exit::Failed, format!("standard output cannot be written: {error}")))
-            }
-            _ => Ok(()),
-        }
+        output::text(&self.kind()?.configuration(&self.guard()?))
     }
 
     fn kind(&self) -> Result<Kind, Failure> {

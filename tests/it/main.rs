@@ -63,6 +63,7 @@ mod support;
 mod throttling;
 mod token;
 mod token_commands;
+mod unit;
 mod upgrade;
 mod user_commands;
 mod whole_flow;
