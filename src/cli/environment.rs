@@ -3,7 +3,7 @@
 //! also of those that are yet to come, has its variable.
 //!
 //! `--db` and `--json` mean the same everywhere and those of `serve` are a server's configuration: `HALLPASS_DB`,
-//! `HALLPASS_BASE_URL`. Another command's carries the command's name, as in `HALLPASS_USER_ADD_EMAIL`: an address that was set
+//! `HALLPASS_BASE_URL`. `healthcheck` looks for that same server, so it reads `HALLPASS_LISTEN` and `PORT` as `serve` does. Another command's carries the command's name, as in `HALLPASS_USER_ADD_EMAIL`: an address that was set
 //! for one command must not become somebody's by another.
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
@@ -41,9 +41,14 @@ pub fn unreadable() -> Option<String> {
 
 /// The variable of a flag in the command of these words.
 pub fn variable_of(command: &[&str], flag: &str) -> String {
-    let scope = if SHARED.contains(&flag) || command == ["serve"] { &[] } else { command };
+    let scope = if SHARED.contains(&flag) || is_about_the_server(command) { &[] } else { command };
     let words = [scope, &[flag.trim_start_matches('-')]].concat().join("_");
     format!("HALLPASS_{}", words.replace('-', "_").to_uppercase())
+}
+
+/// The commands whose flags are the server's configuration.
+fn is_about_the_server(command: &[&str]) -> bool {
+    command == ["serve"] || command == ["healthcheck"]
 }
 
 /// The words of the command line with what variables say.
@@ -141,7 +146,9 @@ impl<'c> Typed<'c> {
     /// there is something in front of it, else from this machine.
     fn port(&self, added: &[(String, String)], variable: Variables) -> Result<Option<String>, Failure> {
         let is_set = |flag: &str| self.has(flag) || added.iter().any(|(added, _)| added == flag);
-        let Some(port) = variable("PORT").filter(|_| self.names == ["serve"] && !is_set("--listen")) else { return Ok(None) };
+        let Some(port) = variable("PORT").filter(|_| is_about_the_server(&self.names) && !is_set("--listen")) else {
+            return Ok(None);
+        };
         let Ok(port) = port.parse::<u16>() else {
             return Err(Failure::new(Exit::Configuration, format!("PORT {port:?} is no port; give a number up to 65535")));
         };
@@ -193,20 +200,27 @@ fn is_on(name: &str, value: &str) -> Result<bool, Failure> {
     }
 }
 
-/// What help says of a command's variables.
-pub fn help(command: &Typed) -> String {
-    let named = |flag: &str| (flag.to_owned(), variable_of(&command.names, flag));
+/// A command's variables, each with what it stands for.
+pub fn variables(names: &[&str], command: &CommandInfoWithArgs) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
-    for flag in flags(command.command) {
-        let (flag, variable) = named(flag.long);
+    for flag in flags(command) {
+        let (flag, variable) = (flag.long.to_owned(), variable_of(names, flag.long));
         if SECRETS.contains(&flag.as_str()) {
             rows.push((variable.trim_end_matches("_FILE").into(), format!("what would be in the file of {flag}")));
         }
         rows.push((variable, flag));
     }
-    if command.names == ["serve"] {
-        rows.push(("PORT".into(), "the port of --listen: of 0.0.0.0 with --base-url, else of 127.0.0.1".into()));
+    match names {
+        ["serve"] => rows.push(("PORT".into(), "the port of --listen: of 0.0.0.0 with --base-url, else of 127.0.0.1".into())),
+        ["healthcheck"] => rows.push(("PORT".into(), "the port of --listen".into())),
+        _ => {}
     }
+    rows
+}
+
+/// What help says of a command's variables.
+pub fn help(command: &Typed) -> String {
+    let rows = variables(&command.names, command.command);
     if rows.is_empty() {
         return String::new();
     }
@@ -265,6 +279,8 @@ mod tests {
             ("serve", &[("PORT", "1"), ("HALLPASS_BASE_URL", "u")], "serve --base-url u --listen 0.0.0.0:1"),
             ("serve --listen l", &[("PORT", "8080")], "serve --listen l"),
             ("serve", &[("PORT", "8080"), ("HALLPASS_LISTEN", "l")], "serve --listen l"),
+            ("healthcheck", &[("PORT", "8080"), ("HALLPASS_BASE_URL", "u")], "healthcheck --listen 127.0.0.1:8080"),
+            ("healthcheck", &[("PORT", "8080"), ("HALLPASS_LISTEN", "l")], "healthcheck --listen l"),
         ] {
             assert_eq!(completed(words, variables).as_deref(), Ok(expected), "{words} {variables:?}");
         }
@@ -294,6 +310,7 @@ mod tests {
         }
         let (info, mut found) = (Hallpass::get_args_info(), Vec::new());
         walk(&info, &[], &mut found);
+        found.retain(|(_, flag)| !flag.starts_with("[\"healthcheck\"]")); // it asks the server of `serve`'s variables
         assert!(found.len() > 30, "{found:?}");
         found.sort();
         for pair in found.windows(2) {

@@ -9,6 +9,7 @@ mod dev;
 mod environment;
 mod events;
 mod export;
+mod healthcheck;
 mod output;
 mod permissions;
 mod progress;
@@ -63,6 +64,7 @@ enum Command {
     Export(export::Export),
     Proxy(proxy::Proxy),
     Unit(unit::Unit),
+    Healthcheck(healthcheck::Healthcheck),
 }
 
 /// Why a command fails.
@@ -130,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Export(command) => command.run(),
         Command::Proxy(command) => command.run(),
         Command::Unit(command) => command.run(),
+        Command::Healthcheck(command) => command.run(),
     };
     let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);
     log::flush();

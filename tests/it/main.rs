@@ -32,6 +32,7 @@ mod forms;
 mod forward_auth;
 mod general;
 mod growth;
+mod healthcheck;
 mod history;
 mod inputs;
 mod instance;

@@ -238,7 +238,7 @@ impl Drop for Directory {
 }
 
 /// A server as systemd starts one. All it prints is in one file.
-struct Started {
+pub struct Started {
     child: Child,
     log: PathBuf,
 }
@@ -353,4 +353,10 @@ fn status(stream: impl Read) -> u16 {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).expect("an answer");
     line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap()
+}
+
+/// A server with a file of its own that listens there, whatever kind of address it is; ended with these values.
+pub fn serve_at(listen: &str) -> (Started, Directory) {
+    let directory = Directory::new();
+    (Started::with(&directory, "", None, None, &["--listen", listen]), directory)
 }
