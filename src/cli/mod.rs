@@ -5,11 +5,13 @@ mod apply;
 mod arguments;
 mod backup;
 mod check;
+mod completions;
 mod dev;
 mod environment;
 mod events;
 mod export;
 mod healthcheck;
+mod manual;
 mod output;
 mod permissions;
 mod progress;
@@ -65,6 +67,8 @@ enum Command {
     Proxy(proxy::Proxy),
     Unit(unit::Unit),
     Healthcheck(healthcheck::Healthcheck),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 /// Why a command fails.
@@ -133,6 +137,8 @@ pub fn main() -> ExitCode {
         Command::Proxy(command) => command.run(),
         Command::Unit(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Manual(command) => command.run(),
     };
     let code = outcome.map_or_else(|failure| fail(&completed.blame(failure)), |()| ExitCode::SUCCESS);
     log::flush();

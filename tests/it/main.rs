@@ -58,6 +58,7 @@ mod scopes;
 mod second_factor;
 mod security;
 mod service;
+mod shells;
 mod sign_in;
 mod storage;
 mod support;
