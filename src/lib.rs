@@ -13,6 +13,7 @@
 //! - [`pages`] is what a person sees, and the only place that knows templates.
 //! - [`config`] is what the operator decided.
 //! - [`endpoints`] is what is answered: one file per endpoint, the route table in its `mod.rs`, every "no" in its `error.rs`.
+//! - [`metrics`] is what is counted while it runs.
 //! - [`dev`] is what only `hallpass dev` has.
 //! - [`server`] is sockets and threads. One file has `async`; time and randomness are read there and passed down as values.
 //! - [`cli`] is the command line.
@@ -28,6 +29,7 @@ mod config;
 mod dev;
 mod endpoints;
 mod http;
+mod metrics;
 mod oauth;
 mod pages;
 mod server;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::serve::{install_log, is_loopback, listen, options, parse_listen, port_of, run};
+use super::serve::{Sockets, install_log, is_loopback, listen, options, parse_listen, port_of, run};
 use super::{Exit, Failure, failed_at, open};
 use crate::config::{BaseUrl, Config};
 use crate::dev::after_login;
@@ -58,7 +58,7 @@ impl Dev {
             seeded: world.people.iter().map(|person| (person.username.as_str().into(), person.password.clone())).collect(),
         };
         let banner = banner(&listener.url());
-        run(config, store, after_login::endpoints_of, listener, options(&[], 64)?, &banner)
+        run(config, store, after_login::endpoints_of, Sockets { listener, metrics: None }, options(&[], 64)?, &banner)
     }
 }
 

@@ -16,7 +16,8 @@ use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
 use crate::oauth::user::Username;
 use crate::server::{
-    ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, stop_on_signals,
+    ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, serve_metrics,
+    stop_on_signals,
 };
 use crate::store::{Role, Store};
 
@@ -74,6 +75,9 @@ pub struct Serve {
     /// how the log on standard error is written: logfmt (the default) or json, an object a line
     #[argh(option, default = "String::from(\"logfmt\")", arg_name = "logfmt|json")]
     log_format: String,
+    /// where metrics are served for Prometheus: 127.0.0.1:9480, [::1]:9480, unix:/path (default: nowhere)
+    #[argh(option, arg_name = "address")]
+    metrics_listen: Option<String>,
     /// threads that answer, at most (default: 64)
     #[argh(option, default = "64", arg_name = "n")]
     workers: usize,
@@ -101,6 +105,7 @@ impl Serve {
         };
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
+        let metrics_address = self.metrics_listen.as_deref().map(parse_metrics_listen).transpose()?;
         let admission = Admission::of_server(names(&self.allow)?, client_ids(&self.allow_client)?);
         let mut options = options(&self.trusted_proxy, self.workers)?;
         options.supervisor = Supervisor::of(&environment::variable);
@@ -123,6 +128,7 @@ impl Serve {
             }
             None => listen(&address)?,
         };
+        let metrics = metrics_address.as_ref().map(listen).transpose()?;
         if let Some(BaseUrl::Fixed(origin)) = &base_url {
             let host = origin.host().to_owned();
             // `user add` must know whose handles are ours (H-27)
@@ -143,7 +149,7 @@ impl Serve {
             dev: false,
             seeded: Vec::new(),
         };
-        run(config, store, |_| None, listener, options, "")
+        run(config, store, |_| None, Sockets { listener, metrics }, options, "")
     }
 }
 
@@ -208,6 +214,17 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, Failure> {
     text.parse().map_err(|why| Failure::misuse(format!("--listen {why}")))
 }
 
+/// Reads `--metrics-listen`. What is counted is nobody's business but of this machine's.
+fn parse_metrics_listen(text: &str) -> Result<ListenAddress, Failure> {
+    let address = text.parse().map_err(|why| Failure::misuse(format!("--metrics-listen {why}")))?;
+    match address {
+        ListenAddress::Tcp(tcp) if !tcp.ip().is_loopback() => Err(Failure::misuse(format!(
+            "--metrics-listen {tcp} can be reached from elsewhere; give a loopback address or unix:/path"
+        ))),
+        address => Ok(address),
+    }
+}
+
 /// Listens, or says why not.
 pub fn listen(address: &ListenAddress) -> Result<Listener, Failure> {
     Listener::bind(address).map_err(|error| Failure::new(Exit::Failed, error))
@@ -225,12 +242,18 @@ pub fn port_of(address: &ListenAddress) -> u16 {
     }
 }
 
+/// Where the server is reached, and where its metrics are.
+pub struct Sockets {
+    pub listener: Listener,
+    pub metrics: Option<Listener>,
+}
+
 /// Serves until told to stop, `more` routes besides every server's. The first line on stdout names the address; `banner` follows it.
 pub fn run(
     config: Config,
     store: Store,
     more: Routes,
-    listener: Listener,
+    Sockets { listener, metrics }: Sockets,
     options: Options,
     banner: &str,
 ) -> Result<(), Failure> {
@@ -244,6 +267,15 @@ pub fn run(
         let _ = write!(stdout, "hallpass listening on {}\n{banner}", listener.url());
         let _ = stdout.flush();
     }
-    serve(listener, options, server, stop).map_err(failed)
+    let metrics = metrics.map(|listener| {
+        ::log::info!("metrics are served at {}", listener.url());
+        serve_metrics(listener, server.clone(), stop.clone())
+    });
+    let metrics = metrics.transpose().map_err(failed)?;
+    let served = serve(listener, options, server, stop).map_err(failed);
+    if let Some(metrics) = metrics {
+        let _ = metrics.join(); // told to stop as well; what panicked was reported where it did
+    }
+    served
     // The store goes with the server: the writer finishes what waits and checkpoints.
 }

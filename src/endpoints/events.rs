@@ -5,6 +5,11 @@ use super::{Context, throttle};
 use crate::http::Request;
 use crate::oauth::event::{Event, EventKind, Source};
 
+/// What the kinds of events are called, in the order they are counted in.
+pub fn event_names() -> impl Iterator<Item = &'static str> {
+    EventKind::ALL.into_iter().map(EventKind::as_str)
+}
+
 /// An event of this request's, to be noted in its write.
 pub fn event(ctx: &Context, request: &Request, kind: EventKind) -> Event {
     Event::new(kind, &Source { address: throttle::address_of(ctx, request), request: Some(request.id.clone()) })

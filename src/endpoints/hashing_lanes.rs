@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use crate::metrics;
 use crate::store::{Fault, OutageKind};
 
 /// How many may wait for a lane.
@@ -27,6 +28,7 @@ impl HashingLanes {
         let (queue, jobs) = sync_channel(WAITING);
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 0..lanes.max(1) {
+            metrics::HASHING_LANES.add(1);
             let jobs = jobs.clone();
             let lane = thread::Builder::new().name(format!("hashing-{number}")).spawn(move || {
                 first();
@@ -42,7 +44,10 @@ impl HashingLanes {
     /// Does this work in a lane, waiting for one if it must.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
         let (reply, answer) = sync_channel(1);
+        let waiting = metrics::HASHING_WAITING.hold();
         let job: Job = Box::new(move || {
+            drop(waiting);
+            let _busy = metrics::HASHING_BUSY.hold();
             let _ = reply.send(work()); // whoever asked is waiting below
         });
         match self.queue.try_send(job) {

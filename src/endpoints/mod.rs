@@ -43,6 +43,8 @@ mod try_again;
 mod userinfo;
 
 pub use bearer::owner_with;
+pub use error::{NAMES as REFUSAL_NAMES, number_of as refusal_number};
+pub use events::event_names;
 pub use routes::{Endpoint, Route, Routes, Verb};
 
 use std::cell::Cell;
@@ -55,7 +57,7 @@ use crate::oauth::half_session::HalfSessionKey;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
-use crate::store::{Access, Store, TokenOnFile};
+use crate::store::{Access, Fault, Store, TokenOnFile};
 use hashing_lanes::HashingLanes;
 use routes::Verb::{Delete, Get, Post};
 use routes::{APPLICATIONS, endpoints_of};
@@ -110,6 +112,16 @@ impl AuthorizationServer {
         let origin = self.config.base_url.origin(request.header("host"))?;
         let response = self.respond(request, self.store.impatient(), now, random, origin);
         Some(response).filter(|response| response.status != StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// Rows in each table. Reads all of them: not for every day.
+    pub fn row_counts(&self) -> Result<Vec<(&'static str, i64)>, Fault> {
+        self.store.patient().read(|rows| rows.row_counts())
+    }
+
+    /// How large the database's files are, each with its name.
+    pub fn file_sizes(&self) -> [(&'static str, u64); 2] {
+        self.store.file_sizes()
     }
 
     /// What the edge refuses by itself, or found broken. Needs no more than words, so it never waits.

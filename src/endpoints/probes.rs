@@ -37,9 +37,10 @@ impl Probe {
         };
         match ready {
             Ok(()) => Response { is_routine: true, ..plain(StatusCode::OK, "ok") },
-            Err(fault) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE, fault.word()).with("retry-after", "1").because(fault.to_string())
-            }
+            Err(fault) => plain(StatusCode::SERVICE_UNAVAILABLE, fault.word())
+                .with("retry-after", "1")
+                .because(fault.to_string())
+                .counted_as(fault.word()),
         }
     }
 }

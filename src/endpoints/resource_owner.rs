@@ -189,7 +189,7 @@ impl OwnerRefusal {
     pub fn try_again(self, notice: Notice) -> TryAgain {
         match self {
             OwnerRefusal::Throttled(throttled) => TryAgain::later(TooOften::Passwords, &throttled, self.to_string()),
-            _ => TryAgain::told(notice, self.to_string()),
+            _ => TryAgain::told(notice, self.to_string()).counted_as(self.name()),
         }
     }
 }

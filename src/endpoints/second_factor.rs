@@ -68,7 +68,7 @@ impl SecondFactorRefusal {
             SecondFactorRefusal::Changed => Notice::StartAgain,
             SecondFactorRefusal::Blank | SecondFactorRefusal::Wrong => Notice::WrongCode,
         };
-        TryAgain::told(notice, self.to_string())
+        TryAgain::told(notice, self.to_string()).counted_as(self.name())
     }
 }
 

@@ -76,7 +76,9 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         page.map(|page| why.with(page))
     };
     if !is_form_token(params.text("authenticity_token"), &person.half, Purpose::SecondFactor, &[return_to.as_str()]) {
-        return again(TryAgain::told(Notice::PageChanged, PageError::FormToken.to_string()));
+        return again(
+            TryAgain::told(Notice::PageChanged, PageError::FormToken.to_string()).counted_as(PageError::FormToken.name()),
+        );
     }
     let start = SessionStart::draw(ctx, request);
     let (rows, user, now) = (start.rows(ctx, request), person.user.id, ctx.now);
@@ -101,5 +103,5 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
 fn from_the_start(ctx: &Context, request: &Request, return_to: &ReturnTo, reason: &str) -> Result<Response, PageError> {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     let page = sign_in::form(ctx, request, status, return_to, "", Some(&Notice::TookTooLong))?;
-    Ok(without_half_session(ctx, page).because(reason))
+    Ok(without_half_session(ctx, page).because(reason).counted_as("other"))
 }

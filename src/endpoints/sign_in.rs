@@ -94,7 +94,7 @@ fn sign_in(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         page.map(|page| why.with(page))
     };
     if !is_shown_here {
-        return again(TryAgain::told(Notice::Expired, PageError::FormToken.to_string()));
+        return again(TryAgain::told(Notice::Expired, PageError::FormToken.to_string()).counted_as(PageError::FormToken.name()));
     }
     let owner = match prove_password(ctx, request, login, params.verbatim("user[password]"))? {
         Ok(PasswordProof::Owner(owner)) => owner,

@@ -8,6 +8,8 @@ pub struct TryAgain {
     pub notice: Notice,
     /// For the log.
     reason: String,
+    /// What it is counted as.
+    refusal: &'static str,
     /// In seconds, if too many tries failed (H-24).
     retry_after: Option<i64>,
 }
@@ -21,7 +23,7 @@ pub enum TooOften {
 
 impl TryAgain {
     pub fn told(notice: Notice, reason: impl Into<String>) -> TryAgain {
-        TryAgain { notice, reason: reason.into(), retry_after: None }
+        TryAgain { notice, reason: reason.into(), refusal: "other", retry_after: None }
     }
 
     /// Too much of it was wrong.
@@ -31,7 +33,12 @@ impl TryAgain {
             TooOften::Passwords => Notice::Throttled { minutes },
             TooOften::Codes => Notice::ThrottledCodes { minutes },
         };
-        TryAgain { notice, reason: reason.into(), retry_after: Some(throttled.retry_after) }
+        TryAgain { notice, reason: reason.into(), refusal: "throttled", retry_after: Some(throttled.retry_after) }
+    }
+
+    /// The same, counted as this refusal.
+    pub fn counted_as(self, refusal: &'static str) -> TryAgain {
+        TryAgain { refusal, ..self }
     }
 
     /// 422, or 429 (RFC 6585 §4).
@@ -41,7 +48,7 @@ impl TryAgain {
 
     /// The page with the form, and what goes with it.
     pub fn with(self, page: Response) -> Response {
-        let page = page.because(self.reason);
+        let page = page.because(self.reason).counted_as(self.refusal);
         match self.retry_after {
             Some(seconds) => page.with("retry-after", &seconds.to_string()),
             None => page,

@@ -15,6 +15,8 @@ pub struct Response {
     pub is_routine: bool,
     /// Who asked, for the log; never sent.
     pub asker: Asker,
+    /// What it is counted as, if it refuses.
+    pub refusal: Option<&'static str>,
 }
 
 /// Who asked, as far as it was proved: rows, which never change.
@@ -27,7 +29,15 @@ pub struct Asker {
 impl Response {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Response {
-        Response { status, headers: HeaderMap::new(), body: Vec::new(), reason: None, is_routine: false, asker: Asker::default() }
+        Response {
+            status,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            reason: None,
+            is_routine: false,
+            asker: Asker::default(),
+            refusal: None,
+        }
     }
 
     /// A JSON answer (C-GEN-01).
@@ -81,6 +91,12 @@ impl Response {
     /// The answer with a reason for the log.
     pub fn because(mut self, reason: impl Into<String>) -> Response {
         self.reason = Some(reason.into());
+        self
+    }
+
+    /// The answer, counted as this refusal.
+    pub fn counted_as(mut self, refusal: &'static str) -> Response {
+        self.refusal = Some(refusal);
         self
     }
 }

@@ -133,6 +133,7 @@ mod tests {
     fn every_kind_has_a_name_of_its_own_that_reads_back() {
         for kind in EventKind::ALL {
             assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
+            assert_eq!(EventKind::ALL[kind as usize], kind, "in the order of the enum, by which they are counted");
         }
         assert_eq!(EventKind::parse("nonsense"), None);
     }

@@ -34,6 +34,7 @@ use super::wire::Wire;
 use super::workers::{Workers, message_of};
 use super::{Application, Limits, Options, Refusal, Stop, Supervisor, TrustedProxies};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::metrics;
 
 /// Files a worker's database connection keeps open: the database, its log, and one to spare.
 const FILES_PER_WORKER: usize = 3;
@@ -110,13 +111,17 @@ async fn receive(edge: Arc<Edge>, door: Door) {
         match edge.seats.take(edge.counted_address(socket)) {
             Err(reason) => {
                 stream.turn_away();
+                if edge.application.is_counted() {
+                    metrics::TURNED_AWAY.add(1);
+                }
                 edge.notices.warn(&reason);
             }
             Ok(seat) => {
+                let counted = edge.application.is_counted().then(|| metrics::CONNECTIONS.hold());
                 let (edge, present) = (edge.clone(), present.clone());
                 tokio::spawn(async move {
                     converse(edge, stream, socket).await;
-                    drop((seat, present));
+                    drop((seat, counted, present));
                 });
             }
         }
@@ -145,7 +150,7 @@ fn is_the_clients_doing(error: &io::Error) -> bool {
 
 /// One connection, from its first byte to its last.
 async fn converse(edge: Arc<Edge>, stream: Box<dyn Socket>, socket: SocketPeer) {
-    let wire = Wire::new(stream, &edge.limits, edge.stop.clone());
+    let (wire, counts) = (Wire::new(stream, &edge.limits, edge.stop.clone()), edge.application.is_counted());
     let head_time = match edge.trusted_proxies.trusts(socket) {
         true => edge.limits.head_time_of_proxies,
         false => edge.limits.head_time,
@@ -191,6 +196,9 @@ async fn converse(edge: Arc<Edge>, stream: Box<dyn Socket>, socket: SocketPeer) 
             SocketPeer::Unix => "a Unix socket".into(),
         };
         ::log::info!("could not read a request from {peer}: {error}"); // hyper has answered 400 or 431 itself
+        if counts {
+            metrics::UNREADABLE.add(1);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod head;
 mod inherited;
 mod listen;
 pub mod log;
+mod metrics;
 mod peer;
 mod priority;
 mod pulse;
@@ -33,6 +34,7 @@ use crate::http::{HeaderMap, Request, Response, StatusCode};
 pub use edge::serve;
 pub use inherited::inherited;
 pub use listen::{ListenAddress, Listener};
+pub use metrics::serve_metrics;
 pub use peer::TrustedProxies;
 pub use priority::let_others_go_first;
 pub use signals::{Stop, stop_on_signals};
@@ -61,6 +63,11 @@ pub trait Application: Send + Sync + 'static {
     /// no reason to be ended and started again.
     fn is_alive(&self, _: Duration) -> bool {
         true
+    }
+
+    /// Whether what the edge does for it is counted: of one application in a process.
+    fn is_counted(&self) -> bool {
+        false
     }
 
     /// A request was answered after this long, in whatever way.

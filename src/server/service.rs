@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{Application, log};
 use crate::endpoints::{self, AuthorizationServer, Route};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::metrics;
 use crate::oauth::time::Timestamp;
 
 impl Application for AuthorizationServer {
@@ -28,8 +29,17 @@ impl Application for AuthorizationServer {
         AuthorizationServer::is_alive(self, within)
     }
 
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     fn answered(&self, request: &Request, response: &Response, took: Duration) {
-        log::request(request, Route::of(&request.path).name(), response, took);
+        let route = Route::of(&request.path);
+        metrics::count_request(route.number(), response.status.as_u16(), took);
+        if let Some(name) = response.refusal {
+            metrics::REFUSED[endpoints::refusal_number(name)].add(1);
+        }
+        log::request(request, route.name(), response, took);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Application, Refusal};
 use crate::http::{Request, Response, StatusCode};
+use crate::metrics::{self, Held};
 
 /// The stack of a worker. An answer goes a few dozen calls deep: SQLite's parser, a template, JSON nested at most 128
 /// times. What is large (argon2's 19 MiB) is on the heap. The default of 2 MiB would be promised 64 times for nothing.
@@ -42,6 +43,7 @@ struct State {
 struct Call {
     request: Arc<Request>,
     reply: oneshot::Sender<Result<Response, Refusal>>,
+    waiting: Option<Held>,
 }
 
 /// Where the answer arrives. If the worker is lost, that arrives too, as an error: nobody waits for nothing.
@@ -63,7 +65,8 @@ impl Workers {
         if state.stopping || state.calls.len() >= self.queue {
             return Err(QueueFull);
         }
-        state.calls.push_back(Call { request, reply: sender });
+        let waiting = self.application.is_counted().then(|| metrics::REQUESTS_WAITING.hold());
+        state.calls.push_back(Call { request, reply: sender, waiting });
         if let Some(worker) = state.idle.pop() {
             drop(state);
             worker.unpark();
@@ -115,6 +118,7 @@ impl Workers {
             if call.reply.is_closed() {
                 continue; // waited too long in the queue and was answered with 503
             }
+            let _busy = call.waiting.map(|_waited| metrics::WORKERS_BUSY.hold());
             let answer = catch_unwind(AssertUnwindSafe(|| self.application.answer(&call.request)));
             // The receiver may be gone, if the answer took too long.
             let _ = call.reply.send(answer.map_err(|panic| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message_of(&*panic))));

@@ -5,6 +5,7 @@ use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
 use super::{Fault, Read, Write};
+use crate::metrics::{EVENTS, HAPPENED};
 use crate::oauth::event::{Event, EventKind};
 use crate::oauth::time::Timestamp;
 
@@ -88,6 +89,7 @@ impl Write<'_> {
 
 /// A line of the log for an event that is on the disk. (A command has no log: what it does is in the table alone.)
 pub fn tell_log(event: &Event) {
+    HAPPENED[event.kind as usize % EVENTS].add(1);
     let level = if event.kind == EventKind::CodeReplayed { Level::Warn } else { Level::Info };
     if level <= log::max_level() {
         log::logger().log(&Record::builder().level(level).key_values(&EventLine(event)).args(format_args!("")).build());

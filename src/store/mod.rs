@@ -130,6 +130,13 @@ impl Store {
         self.file.stepped_up.as_ref()
     }
 
+    /// How large the file and its write-ahead log are; nothing of one that is not there.
+    pub fn file_sizes(&self) -> [(&'static str, u64); 2] {
+        let path = self.file.place.path();
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        [("database", size(path)), ("wal", size(&open::beside(path, "-wal")))]
+    }
+
     /// Access that waits for a lock as long as a person would.
     pub fn patient(&self) -> Access<'_> {
         Access { store: self, patience: open::BUSY_TIMEOUT }

@@ -17,6 +17,7 @@ use super::Write;
 use super::events::tell_log;
 use super::fault::{Fault, OutageKind};
 use super::place::Place;
+use crate::metrics;
 use crate::oauth::event::Event;
 
 /// Closures that may wait; a further one is refused.
@@ -137,9 +138,13 @@ impl Writer {
 
     fn send(&self, job: Box<dyn Job>) -> Result<(), Fault> {
         let Some(queue) = &self.queue else { return Err(stopped()) };
-        queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::unavailable(OutageKind::Busy, format!("{QUEUE} writes are waiting")),
-            TrySendError::Disconnected(_) => stopped(),
+        metrics::WRITES_WAITING.add(1); // before the writer can take it
+        queue.try_send(job).map_err(|error| {
+            metrics::WRITES_WAITING.add(-1);
+            match error {
+                TrySendError::Full(_) => Fault::unavailable(OutageKind::Busy, format!("{QUEUE} writes are waiting")),
+                TrySendError::Disconnected(_) => stopped(),
+            }
         })
     }
 }
@@ -175,18 +180,21 @@ fn commit_together(
     queue: &Receiver<Box<dyn Job>>,
     chore: Option<&mut Chore>,
 ) {
+    let began = Instant::now();
     // A file that was moved away can be written to as well: that is found out before anything is, and once more after.
     let begun = place.check().and_then(|()| Ok(statement(connection, "BEGIN IMMEDIATE")?));
     if let Err(fault) = begun {
         // Locked by another process for longer than the timeout: whoever waits would only wait as long again.
         // Counted before the first is answered: what that one sends then is another attempt, and the lock may be gone.
-        let waiting: Vec<Box<dyn Job>> = std::iter::once(first).chain(queue.try_iter().take(BATCH)).collect();
+        let waiting: Vec<Box<dyn Job>> =
+            std::iter::once(first).chain(queue.try_iter().take(BATCH)).inspect(|_| metrics::WRITES_WAITING.add(-1)).collect();
+        metrics::FAILED_COMMITS.add(1);
         waiting.into_iter().for_each(|job| job.answer(Err(fault.clone())));
         return;
     }
     let mut ran: Vec<(Box<dyn Job>, Result<(), Fault>)> = Vec::new();
     let mut noted: Vec<Event> = Vec::new();
-    for mut job in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)) {
+    for mut job in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).inspect(|_| metrics::WRITES_WAITING.add(-1)) {
         let outcome = in_savepoint(connection, job.as_mut(), &mut noted);
         ran.push((job, outcome));
         if connection.is_autocommit() {
@@ -215,7 +223,11 @@ fn commit_together(
         let _ = connection.execute_batch("PRAGMA shrink_memory");
     }
     if ended.is_ok() {
+        metrics::COMMITS.observe_time(began.elapsed());
+        metrics::BATCHES.observe(ran.len() as u64);
         noted.iter().for_each(tell_log); // before whoever asked goes on: the log has the event before the answer
+    } else {
+        metrics::FAILED_COMMITS.add(1);
     }
     for (job, outcome) in ran {
         job.answer(ended.clone().and(outcome));

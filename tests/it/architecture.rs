@@ -7,15 +7,16 @@ use std::path::Path;
 use crate::readme::{below, root};
 
 /// A layer and what it may name besides itself.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("oauth", &[]),
     ("http", &[]),
+    ("metrics", &[]),
     ("config", &["oauth"]),
     ("pages", &["oauth"]),
-    ("store", &["oauth"]),
-    ("endpoints", &["oauth", "http", "store", "pages", "config"]),
+    ("store", &["oauth", "metrics"]),
+    ("endpoints", &["oauth", "http", "store", "pages", "config", "metrics"]),
     ("dev", &["endpoints", "oauth", "http", "store", "pages", "config"]),
-    ("server", &["endpoints", "http", "store", "config", "oauth::time"]),
+    ("server", &["endpoints", "http", "store", "config", "metrics", "oauth::time"]),
     ("cli", &["server", "dev", "endpoints", "store", "pages", "config", "http", "oauth"]),
 ];
 

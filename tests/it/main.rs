@@ -39,6 +39,7 @@ mod instance;
 mod introspection;
 mod log;
 mod metadata;
+mod metrics;
 mod pages;
 mod parameters;
 mod password;

@@ -92,7 +92,7 @@ fn set_up(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         _ => None,
     };
     let Some(step) = step else {
-        return again(TryAgain::told(Notice::WrongCode, "wrong code"));
+        return again(TryAgain::told(Notice::WrongCode, "wrong code").counted_as("second_factor_wrong"));
     };
     let codes = DrawnCodes::draw(ctx);
     let hashes = codes.hashed();

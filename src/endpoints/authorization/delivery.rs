@@ -40,6 +40,7 @@ pub fn deliver_error(
     let (code, description) = error.code_and_description();
     deliver(ctx, request, redirection, mode, &[("error", code), ("error_description", &description)], status)
         .because(error.to_string())
+        .counted_as(error.name())
 }
 
 /// The answer, then `state` as it came, then `iss` (RFC 9207, H-03).

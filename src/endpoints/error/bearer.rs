@@ -28,42 +28,44 @@ pub enum BearerError {
 
 impl From<BearerError> for Response {
     fn from(error: BearerError) -> Response {
-        // Mastodon: the sentence stands in `error`, where RFC 6749 has a code.
-        let resource_error = |status, text: &str| Response::json(status, &json!({ "error": text }));
-        let invalid_token = |text: &'static str, reason: &str| {
-            let oauth = OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", text);
-            resource_error(oauth.status, text).with("www-authenticate", &oauth.bearer_challenge()).because(reason)
-        };
-        match error {
-            BearerError::Malformed(reason) => resource_error(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
-            BearerError::Contradictory => {
-                let oauth = OAuthError::bad_request("invalid_request", D_REQ);
-                oauth
-                    .json(None)
-                    .with("www-authenticate", &oauth.bearer_challenge())
-                    .because("two different tokens in one request")
-            }
-            // Nothing was tried, so nothing was wrong with it: no error attribute (RFC 6750 §3.1, H-11).
-            BearerError::Missing => resource_error(StatusCode::UNAUTHORIZED, T_UNKNOWN)
-                .with("www-authenticate", &format!(r#"Bearer realm="{REALM}""#))
-                .because("no token"),
-            BearerError::Unknown => invalid_token(T_UNKNOWN, "no such token"),
-            BearerError::Revoked => invalid_token(T_REVOKED, "the token was revoked"),
-            BearerError::Expired => invalid_token(T_EXPIRED, "the token has expired"),
-            BearerError::InsufficientScope(needed) => {
-                let needed = needed.join(" ");
-                let description = format!("Access to this resource requires scope \"{needed}\".");
-                let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
-                let response = resource_error(oauth.status, E_SCOPE).with("www-authenticate", &oauth.bearer_challenge());
-                response.because(format!("the token has none of the scopes {needed}"))
-            }
-            BearerError::NoUser => resource_error(StatusCode::UNPROCESSABLE_ENTITY, E_USER).because("an app's own token"),
-            BearerError::NoApp => resource_error(StatusCode::FORBIDDEN, E_CC).because("a person's token"),
-            BearerError::RegistrationsClosed => {
-                resource_error(StatusCode::FORBIDDEN, "Forbidden").because("accounts are made by the operator")
-            }
-            BearerError::Fault(fault) => server_error(&fault),
+        let name = error.name();
+        told(error).counted_as(name)
+    }
+}
+
+fn told(error: BearerError) -> Response {
+    // Mastodon: the sentence stands in `error`, where RFC 6749 has a code.
+    let resource_error = |status, text: &str| Response::json(status, &json!({ "error": text }));
+    let invalid_token = |text: &'static str, reason: &str| {
+        let oauth = OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", text);
+        resource_error(oauth.status, text).with("www-authenticate", &oauth.bearer_challenge()).because(reason)
+    };
+    match error {
+        BearerError::Malformed(reason) => resource_error(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
+        BearerError::Contradictory => {
+            let oauth = OAuthError::bad_request("invalid_request", D_REQ);
+            oauth.json(None).with("www-authenticate", &oauth.bearer_challenge()).because("two different tokens in one request")
         }
+        // Nothing was tried, so nothing was wrong with it: no error attribute (RFC 6750 §3.1, H-11).
+        BearerError::Missing => resource_error(StatusCode::UNAUTHORIZED, T_UNKNOWN)
+            .with("www-authenticate", &format!(r#"Bearer realm="{REALM}""#))
+            .because("no token"),
+        BearerError::Unknown => invalid_token(T_UNKNOWN, "no such token"),
+        BearerError::Revoked => invalid_token(T_REVOKED, "the token was revoked"),
+        BearerError::Expired => invalid_token(T_EXPIRED, "the token has expired"),
+        BearerError::InsufficientScope(needed) => {
+            let needed = needed.join(" ");
+            let description = format!("Access to this resource requires scope \"{needed}\".");
+            let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
+            let response = resource_error(oauth.status, E_SCOPE).with("www-authenticate", &oauth.bearer_challenge());
+            response.because(format!("the token has none of the scopes {needed}"))
+        }
+        BearerError::NoUser => resource_error(StatusCode::UNPROCESSABLE_ENTITY, E_USER).because("an app's own token"),
+        BearerError::NoApp => resource_error(StatusCode::FORBIDDEN, E_CC).because("a person's token"),
+        BearerError::RegistrationsClosed => {
+            resource_error(StatusCode::FORBIDDEN, "Forbidden").because("accounts are made by the operator")
+        }
+        BearerError::Fault(fault) => server_error(&fault),
     }
 }
 

@@ -36,23 +36,28 @@ impl From<Fault> for CheckRefusal {
 
 impl From<CheckRefusal> for Response {
     fn from(refusal: CheckRefusal) -> Response {
-        let forbidden = |reason: &str| Response::json(StatusCode::FORBIDDEN, &json!({ "error": "Forbidden" })).because(reason);
-        let response = match refusal {
-            CheckRefusal::Token(BearerError::Fault(fault)) => unavailable(&fault),
-            CheckRefusal::Token(error) => error.into(),
-            CheckRefusal::TwoAuthorizations => Response::from(BearerError::Unknown).because("more than one Authorization header"),
-            CheckRefusal::Demand(reason) => forbidden(&format!("the query in the proxy's configuration: {reason}")),
-            CheckRefusal::InsufficientScope(wanted) => {
-                let description = format!("Access to this resource requires scope \"{wanted}\".");
-                let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
-                let response = Response::json(oauth.status, &json!({ "error": E_SCOPE }));
-                response.with("www-authenticate", &oauth.bearer_challenge()).because(format!("the token opens none of {wanted}"))
-            }
-            CheckRefusal::Person => forbidden("a person who is not allowed here"),
-            CheckRefusal::App => forbidden("an app's own token"),
-        };
-        response.with("cache-control", "no-store")
+        let name = refusal.name();
+        told(refusal).counted_as(name)
     }
+}
+
+fn told(refusal: CheckRefusal) -> Response {
+    let forbidden = |reason: &str| Response::json(StatusCode::FORBIDDEN, &json!({ "error": "Forbidden" })).because(reason);
+    let response = match refusal {
+        CheckRefusal::Token(BearerError::Fault(fault)) => unavailable(&fault),
+        CheckRefusal::Token(error) => error.into(),
+        CheckRefusal::TwoAuthorizations => Response::from(BearerError::Unknown).because("more than one Authorization header"),
+        CheckRefusal::Demand(reason) => forbidden(&format!("the query in the proxy's configuration: {reason}")),
+        CheckRefusal::InsufficientScope(wanted) => {
+            let description = format!("Access to this resource requires scope \"{wanted}\".");
+            let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
+            let response = Response::json(oauth.status, &json!({ "error": E_SCOPE }));
+            response.with("www-authenticate", &oauth.bearer_challenge()).because(format!("the token opens none of {wanted}"))
+        }
+        CheckRefusal::Person => forbidden("a person who is not allowed here"),
+        CheckRefusal::App => forbidden("an app's own token"),
+    };
+    response.with("cache-control", "no-store")
 }
 
 /// Whatever the fault: a proxy knows this one for "not now", and closes.

@@ -19,19 +19,22 @@ pub enum IntrospectionError {
 
 impl From<IntrospectionError> for Response {
     fn from(error: IntrospectionError) -> Response {
-        let (oauth, reason) = match error {
-            IntrospectionError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
-            IntrospectionError::NoCredentials => (OAuthError::bad_request("invalid_request", D_REQ), "no credentials".to_owned()),
-            IntrospectionError::Client(refusal) => return client_refused(&refusal),
-            IntrospectionError::InvalidToken(reason) => {
-                (OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", T_UNKNOWN), reason.to_owned())
-            }
-            IntrospectionError::MissingToken => {
-                (OAuthError::bad_request("invalid_request", missing("token")), "no token".to_owned())
-            }
-            IntrospectionError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
-        };
-        let challenge = oauth.bearer_challenge();
-        oauth.json(None).with("www-authenticate", &challenge).with("cache-control", "no-store").because(reason)
+        let name = error.name();
+        told(error).counted_as(name)
     }
+}
+
+fn told(error: IntrospectionError) -> Response {
+    let (oauth, reason) = match error {
+        IntrospectionError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
+        IntrospectionError::NoCredentials => (OAuthError::bad_request("invalid_request", D_REQ), "no credentials".to_owned()),
+        IntrospectionError::Client(refusal) => return client_refused(&refusal),
+        IntrospectionError::InvalidToken(reason) => {
+            (OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", T_UNKNOWN), reason.to_owned())
+        }
+        IntrospectionError::MissingToken => (OAuthError::bad_request("invalid_request", missing("token")), "no token".to_owned()),
+        IntrospectionError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
+    };
+    let challenge = oauth.bearer_challenge();
+    oauth.json(None).with("www-authenticate", &challenge).with("cache-control", "no-store").because(reason)
 }

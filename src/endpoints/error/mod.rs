@@ -5,6 +5,7 @@
 mod bearer;
 mod check;
 mod introspection;
+mod names;
 mod page;
 mod registration;
 mod revocation;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 pub use bearer::{BearerError, token_info_refused};
 pub use check::CheckRefusal;
 pub use introspection::IntrospectionError;
+pub use names::{NAMES, number_of};
 pub use page::PageError;
 pub use registration::RegistrationError;
 pub use revocation::RevocationError;
@@ -111,7 +113,7 @@ impl From<&Fault> for OAuthError {
 
 /// A fault of ours, in JSON; its cause goes to the log and nowhere else.
 pub fn server_error(fault: &Fault) -> Response {
-    retry_after(OAuthError::from(fault).json(None).because(fault.to_string()))
+    retry_after(OAuthError::from(fault).json(None).because(fault.to_string())).counted_as(fault.word())
 }
 
 /// 503 says when to come back.
@@ -131,7 +133,12 @@ fn client_refused(refusal: &ClientRefusal) -> Response {
         ClientRefusal::Failed { by_basic: true, .. } => format!(r#"Basic realm="{REALM}""#),
         _ => oauth.bearer_challenge(),
     };
-    oauth.json(None).with("www-authenticate", &challenge).with("cache-control", "no-store").because(refusal.to_string())
+    oauth
+        .json(None)
+        .with("www-authenticate", &challenge)
+        .with("cache-control", "no-store")
+        .because(refusal.to_string())
+        .counted_as(refusal.name())
 }
 
 /// What every vocabulary of a JSON endpoint has in common: it can say "malformed", "not this client", and "our fault".

@@ -96,7 +96,7 @@ impl PageError {
 
     /// The refusal as a page.
     pub fn page(&self, ctx: &Context, request: &Request) -> Response {
-        retry_after(error_page(ctx, request, &self.oauth_error(), self.told(), self.parameter(), self))
+        retry_after(error_page(ctx, request, &self.oauth_error(), self.told(), self.parameter(), self)).counted_as(self.name())
     }
 
     /// The refusal as JSON, for a POST whose sender is no browser (C-AUT-26, C-AUT-32, H-16); else as a page.
@@ -104,7 +104,7 @@ impl PageError {
         if accepts_html(&request.headers) {
             self.page(ctx, request)
         } else {
-            retry_after(self.oauth_error().json(state).because(self.to_string()))
+            retry_after(self.oauth_error().json(state).because(self.to_string())).counted_as(self.name())
         }
     }
 

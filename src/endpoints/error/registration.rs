@@ -17,18 +17,23 @@ pub enum RegistrationError {
 
 impl From<RegistrationError> for Response {
     fn from(error: RegistrationError) -> Response {
-        let refused = |status, text: &str| Response::json(status, &json!({ "error": text }));
-        match error {
-            RegistrationError::Malformed(reason) => refused(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
-            RegistrationError::Invalid(faults) => {
-                let text = format!("Validation failed: {}", faults.join(", "));
-                refused(StatusCode::UNPROCESSABLE_ENTITY, &text).because(text)
-            }
-            RegistrationError::Closed => {
-                refused(StatusCode::FORBIDDEN, "This server takes no new apps. Ask whoever runs it to add yours.")
-                    .because("registration is closed")
-            }
-            RegistrationError::Fault(fault) => server_error(&fault),
+        let name = error.name();
+        told(error).counted_as(name)
+    }
+}
+
+fn told(error: RegistrationError) -> Response {
+    let refused = |status, text: &str| Response::json(status, &json!({ "error": text }));
+    match error {
+        RegistrationError::Malformed(reason) => refused(StatusCode::BAD_REQUEST, "Bad Request").because(reason),
+        RegistrationError::Invalid(faults) => {
+            let text = format!("Validation failed: {}", faults.join(", "));
+            refused(StatusCode::UNPROCESSABLE_ENTITY, &text).because(text)
         }
+        RegistrationError::Closed => {
+            refused(StatusCode::FORBIDDEN, "This server takes no new apps. Ask whoever runs it to add yours.")
+                .because("registration is closed")
+        }
+        RegistrationError::Fault(fault) => server_error(&fault),
     }
 }

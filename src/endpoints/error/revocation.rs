@@ -16,23 +16,26 @@ pub enum RevocationError {
 
 impl From<RevocationError> for Response {
     fn from(error: RevocationError) -> Response {
-        // Mastodon: 403 without a client, or for a token that is another's; RFC 7009 §2.2.1 (so RFC 6749 §5.2) would be 401 or 400.
-        let unauthorized = || OAuthError::new(StatusCode::FORBIDDEN, "unauthorized_client", D_REVOKE);
-        let (oauth, reason) = match error {
-            RevocationError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
-            RevocationError::Client(refusal @ ClientRefusal::Contradictory) => {
-                (OAuthError::bad_request("invalid_request", D_MULTI), refusal.to_string())
-            }
-            RevocationError::Client(ClientRefusal::Throttled(throttled)) => {
-                return too_many_requests(&throttled).because(ClientRefusal::Throttled(throttled).to_string());
-            }
-            RevocationError::Client(refusal) => (unauthorized(), refusal.to_string()),
-            RevocationError::MissingToken => {
-                (OAuthError::bad_request("invalid_request", missing("token")), "no token".to_owned())
-            }
-            RevocationError::OtherClient => (unauthorized(), "the token was issued to another client".to_owned()),
-            RevocationError::Fault(fault) => return server_error(&fault),
-        };
-        oauth.json(None).because(reason)
+        let name = error.name();
+        told(error).counted_as(name)
     }
+}
+
+fn told(error: RevocationError) -> Response {
+    // Mastodon: 403 without a client, or for a token that is another's; RFC 7009 §2.2.1 (so RFC 6749 §5.2) would be 401 or 400.
+    let unauthorized = || OAuthError::new(StatusCode::FORBIDDEN, "unauthorized_client", D_REVOKE);
+    let (oauth, reason) = match error {
+        RevocationError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), reason),
+        RevocationError::Client(refusal @ ClientRefusal::Contradictory) => {
+            (OAuthError::bad_request("invalid_request", D_MULTI), refusal.to_string())
+        }
+        RevocationError::Client(ClientRefusal::Throttled(throttled)) => {
+            return too_many_requests(&throttled).because(ClientRefusal::Throttled(throttled).to_string());
+        }
+        RevocationError::Client(refusal) => (unauthorized(), refusal.to_string()),
+        RevocationError::MissingToken => (OAuthError::bad_request("invalid_request", missing("token")), "no token".to_owned()),
+        RevocationError::OtherClient => (unauthorized(), "the token was issued to another client".to_owned()),
+        RevocationError::Fault(fault) => return server_error(&fault),
+    };
+    oauth.json(None).because(reason)
 }

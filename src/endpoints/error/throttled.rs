@@ -10,5 +10,5 @@ use crate::oauth::rate_limit::Throttled;
 pub fn too_many_requests(throttled: &Throttled) -> Response {
     let response = Response::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "Too many requests" }));
     let response = with_rate_headers(response, throttled.most, 0, throttled.resets_at);
-    response.with("retry-after", &throttled.retry_after.to_string())
+    response.with("retry-after", &throttled.retry_after.to_string()).counted_as("throttled")
 }

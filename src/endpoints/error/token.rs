@@ -39,38 +39,43 @@ pub enum GrantRefusal {
 
 impl From<TokenError> for Response {
     fn from(error: TokenError) -> Response {
-        let (oauth, state, reason) = match error {
-            TokenError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), None, reason),
-            TokenError::Missing { parameter, state } => {
-                (OAuthError::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
-            }
-            TokenError::UnsupportedGrantType { given, state } => (
-                OAuthError::bad_request("unsupported_grant_type", D_GTYPE),
-                state,
-                format!("no grant_type like the one {} is served", Sent(&given)),
-            ),
-            TokenError::Client(refusal) => return client_refused(&refusal),
-            TokenError::UnauthorizedClient => (
-                OAuthError::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
-                None,
-                "the password grant is off for this app".to_owned(),
-            ),
-            TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
-                (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
-            }
-            TokenError::InvalidGrant(GrantRefusal::Owner(refusal @ OwnerRefusal::Throttled(throttled))) => {
-                return too_many_requests(&throttled).because(refusal.to_string());
-            }
-            TokenError::TooManyIssued(throttled) => {
-                return too_many_requests(&throttled).because("too many app tokens were issued to this address");
-            }
-            TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
-                (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
-            }
-            TokenError::InvalidScope(refusal) => (OAuthError::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
-            TokenError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
-        };
-        let response = oauth.json(state.as_deref()).with("www-authenticate", &oauth.bearer_challenge());
-        response.with("cache-control", "no-store").because(reason)
+        let name = error.name();
+        told(error).counted_as(name)
     }
+}
+
+fn told(error: TokenError) -> Response {
+    let (oauth, state, reason) = match error {
+        TokenError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), None, reason),
+        TokenError::Missing { parameter, state } => {
+            (OAuthError::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
+        }
+        TokenError::UnsupportedGrantType { given, state } => (
+            OAuthError::bad_request("unsupported_grant_type", D_GTYPE),
+            state,
+            format!("no grant_type like the one {} is served", Sent(&given)),
+        ),
+        TokenError::Client(refusal) => return client_refused(&refusal),
+        TokenError::UnauthorizedClient => (
+            OAuthError::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
+            None,
+            "the password grant is off for this app".to_owned(),
+        ),
+        TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
+            (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+        }
+        TokenError::InvalidGrant(GrantRefusal::Owner(refusal @ OwnerRefusal::Throttled(throttled))) => {
+            return too_many_requests(&throttled).because(refusal.to_string());
+        }
+        TokenError::TooManyIssued(throttled) => {
+            return too_many_requests(&throttled).because("too many app tokens were issued to this address");
+        }
+        TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
+            (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+        }
+        TokenError::InvalidScope(refusal) => (OAuthError::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
+        TokenError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
+    };
+    let response = oauth.json(state.as_deref()).with("www-authenticate", &oauth.bearer_challenge());
+    response.with("cache-control", "no-store").because(reason)
 }

@@ -33,7 +33,7 @@ fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
 
 pub fn not_found(ctx: &Context, request: &Request) -> Response {
     if is_json_place(&request.path, &request.headers) {
-        Response::json(StatusCode::NOT_FOUND, &json!({ "error": "Not Found" }))
+        Response::json(StatusCode::NOT_FOUND, &json!({ "error": "Not Found" })).counted_as("not_found")
     } else {
         PageError::NotFound("no such page").page(ctx, request)
     }
@@ -41,7 +41,7 @@ pub fn not_found(ctx: &Context, request: &Request) -> Response {
 
 /// An id under `/api` that nobody has (C-GEN-05).
 pub fn record_not_found() -> Response {
-    Response::json(StatusCode::NOT_FOUND, &json!({ "error": "Record not found" }))
+    Response::json(StatusCode::NOT_FOUND, &json!({ "error": "Record not found" })).counted_as("not_found")
 }
 
 /// H-13: a known path with another method.

@@ -67,7 +67,7 @@ impl Outlet {
     }
 
     /// Lines that found no room since the start.
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped_in_all(&self) -> u64 {
         self.lock().dropped_in_all
     }
 
@@ -142,7 +142,7 @@ mod tests {
             outlet.push(&long);
         }
         outlet.push("short\n");
-        assert_eq!(outlet.dropped(), 4);
+        assert_eq!(outlet.dropped_in_all(), 4);
         let mut written = Vec::new();
         outlet.write_next(&mut written, &say);
         assert_eq!(String::from_utf8(written).unwrap(), format!("{long}{long}4 dropped\n"));
@@ -150,7 +150,7 @@ mod tests {
         let mut written = Vec::new();
         outlet.write_next(&mut written, &say);
         assert_eq!(String::from_utf8(written).unwrap(), "after\n", "told once");
-        assert_eq!(outlet.dropped(), 4);
+        assert_eq!(outlet.dropped_in_all(), 4);
     }
 
     #[test]
