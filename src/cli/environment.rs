@@ -3,8 +3,11 @@
 //! also of those that are yet to come, has its variable.
 //!
 //! `--db` and `--json` mean the same everywhere and those of `serve` are a server's configuration: `HALLPASS_DB`,
-//! `HALLPASS_BASE_URL`. `healthcheck` looks for that same server, so it reads `HALLPASS_LISTEN` and `PORT` as `serve` does. Another command's carries the command's name, as in `HALLPASS_USER_ADD_EMAIL`: an address that was set
-//! for one command must not become somebody's by another.
+//! `HALLPASS_BASE_URL`. `healthcheck` looks for that same server, so it reads `HALLPASS_LISTEN` and `PORT` as `serve` does.
+//! Another command's carries the command's name, as in `HALLPASS_USER_ADD_EMAIL`: an address that was set for one command must
+//! not become somebody's by another.
+
+use std::collections::BTreeSet;
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 
@@ -49,6 +52,25 @@ pub fn variable_of(command: &[&str], flag: &str) -> String {
 /// The commands whose flags are the server's configuration.
 fn is_about_the_server(command: &[&str]) -> bool {
     command == ["serve"] || command == ["healthcheck"]
+}
+
+/// Every variable that a flag of any command reads.
+pub fn known(root: &CommandInfoWithArgs) -> BTreeSet<String> {
+    fn walk(command: &CommandInfoWithArgs, names: &[&str], known: &mut BTreeSet<String>) {
+        for flag in flags(command) {
+            let variable = variable_of(names, flag.long);
+            if SECRETS.contains(&flag.long) {
+                known.insert(variable.trim_end_matches("_FILE").to_owned());
+            }
+            known.insert(variable);
+        }
+        for command in &command.commands {
+            walk(&command.command, &[names, &[command.name]].concat(), known);
+        }
+    }
+    let mut known = BTreeSet::new();
+    walk(root, &[], &mut known);
+    known
 }
 
 /// The words of the command line with what variables say.

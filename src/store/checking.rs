@@ -56,6 +56,13 @@ impl Read<'_> {
         Ok(pragma("freelist_count")? * pragma("page_size")?)
     }
 
+    /// Where the last requests that were noted came from.
+    pub fn noted_addresses(&self) -> Result<Vec<String>, Fault> {
+        let sql = "SELECT address FROM (SELECT address FROM events ORDER BY id DESC LIMIT 1000) WHERE address IS NOT NULL";
+        let mut statement = self.connection.prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// When something was last written, as far as rows tell.
     pub fn newest_row(&self) -> Result<Option<Timestamp>, Fault> {
         let sql = "SELECT max(at) FROM (SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100)

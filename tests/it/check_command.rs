@@ -1,12 +1,17 @@
 //! `hallpass check`: what is well, what is not, and what to do about it. Design §3.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::server::{add_user, fresh_directory};
+use crate::backup::names;
+use crate::faults::Disk;
+use crate::support::server::{add_user, binary, fresh_directory};
 use crate::support::{Commands, PASSWORD, Server};
+use crate::upgrade::of_schema_1;
 
 const ALICE: (&str, &str) = ("alice", "alice@example.org");
 
@@ -26,7 +31,7 @@ fn a_well_file_is_told_to_be_well_and_how_big_each_table_is() {
         server.register_as(&format!("app {n}"), "https://app.example/cb", "read");
     }
     let report = commands.json(&["check"]);
-    for what in ["integrity", "references", "accounts", "clock", "permissions", "free room"] {
+    for what in ["integrity", "references", "accounts", "clock", "permissions", "free room", "schema", "log"] {
         assert!(finding(&report, what).starts_with("ok: "), "{report}");
     }
     let tables = report["tables"].as_array().unwrap();
@@ -65,14 +70,18 @@ fn what_is_wrong_is_told_with_what_to_do_and_fails_the_command() {
     sql("UPDATE events SET at = unixepoch()");
 
     sql("PRAGMA foreign_keys = OFF; INSERT INTO recovery_codes (user, hash) VALUES (77, x'00')");
-    assert_eq!(wrong("references"), "wrong: 1 rows refer to what is not there; restore a backup");
+    assert_eq!(wrong("references"), "wrong: 1 rows refer to what is not there; restore a backup: hallpass restore FILE");
     sql("DELETE FROM recovery_codes");
 
     // An index that lacks a row: declared for all rows, and made for those that were not deleted.
     sql("INSERT INTO users (username, email, password_hash, created_at, deleted_at) VALUES ('gone', 'gone@x', '', 1, 1);
          PRAGMA writable_schema = ON;
          UPDATE sqlite_schema SET sql = replace(sql, ' WHERE deleted_at IS NULL', '') WHERE name = 'users_by_email';");
-    assert!(wrong("integrity").contains("index users_by_email; restore a backup"), "{}", wrong("integrity"));
+    assert!(
+        wrong("integrity").contains("index users_by_email; restore a backup: hallpass restore FILE"),
+        "{}",
+        wrong("integrity")
+    );
     let _ = fs::remove_dir_all(directory);
 }
 
@@ -83,7 +92,9 @@ fn what_is_only_worth_a_word_fails_nothing() {
     add_user(&database, ALICE.0, ALICE.1, PASSWORD);
     let commands = Commands::on(&database);
     commands.done(&["user", "disable", "alice"]);
-    fs::write(directory.join("hallpass.db.schema-1"), "").unwrap();
+    for name in ["schema-1", "replaced-20261122T101500Z", "replaced-20261122T101500Z-wal", "unfinished"] {
+        private(&directory.join(format!("hallpass.db.{name}"))).unwrap();
+    }
     let report = commands.json(&["check"]);
     assert_eq!(finding(&report, "accounts"), "notice: none can sign in; hallpass user add NAME --email EMAIL");
     assert!(finding(&report, "base URL").starts_with("notice: none yet; "), "{report}");
@@ -91,7 +102,80 @@ fn what_is_only_worth_a_word_fails_nothing() {
         finding(&report, "old schema").contains("is the file as an older hallpass left it; when all is well: rm "),
         "{report}"
     );
+    assert!(finding(&report, "replaced").contains("Z is what was there before a restore; when all is well: rm "), "{report}");
+    assert!(finding(&report, "unfinished").starts_with("notice: "), "{report}");
     commands.refused(&["check", "--nonsense"], 2);
     Commands::on(&directory.join("nowhere.db")).refused(&["check"], 73);
     let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
+fn a_check_changes_nothing_and_of_an_older_file_tells_that_a_step_is_due() {
+    let directory = fresh_directory();
+    let database = of_schema_1(&directory);
+    fs::set_permissions(&database, Permissions::from_mode(0o600)).unwrap();
+    let before = (names(&directory), fs::read(&database).unwrap());
+    let commands = Commands::on(&database);
+    let report = commands.json(&["check"]);
+    assert!(finding(&report, "schema").starts_with("notice: 1, of an older hallpass; this one knows "), "{report}");
+    assert!(finding(&report, "integrity").starts_with("ok: "), "{report}");
+    assert!(before == (names(&directory), fs::read(&database).unwrap()), "{:?}", names(&directory));
+    let _ = fs::remove_dir_all(directory);
+
+    let mut server = Server::start();
+    server.register("https://app.example/cb", "read");
+    server.signal("KILL");
+    while server.is_running() {
+        std::thread::yield_now();
+    }
+    let state = || (names(&server.directory), ["", "-wal"].map(|name| fs::read(beside(&server.database_path(), name)).unwrap()));
+    let before = state();
+    assert!(finding(&Commands::on(&server.database_path()).json(&["check"]), "log").starts_with("ok: "));
+    assert!(before == state(), "what a killed server left is left");
+    fs::remove_file(beside(&server.database_path(), "-wal")).unwrap();
+    let outcome = Commands::on(&server.database_path()).run(&["check", "--json"]);
+    let report = serde_json::from_str(&outcome.stdout).unwrap();
+    assert!(outcome.code == 1 && finding(&report, "log").contains("-wal is gone"), "{outcome:?}");
+}
+
+#[test]
+fn a_variable_that_no_flag_reads_is_told() {
+    let directory = fresh_directory();
+    let database = directory.join("hallpass.db");
+    add_user(&database, ALICE.0, ALICE.1, PASSWORD);
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(binary());
+        command.args(["check", "--json"]).env_clear().env("HALLPASS_DB", &database).envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (code, report) = check(&[("HALLPASS_TRUSTED_PROXIES", "10.0.0.0/8"), ("HALLPASS_TITLE", "x")]);
+    let told = "notice: HALLPASS_TRUSTED_PROXIES is set, and nothing reads it; is HALLPASS_TRUSTED_PROXY meant?";
+    assert_eq!((code, finding(&report, "variable").as_str()), (Some(0), told));
+    let (code, report) = check(&[("HALLPASS_BASE_URL", "auth.example")]);
+    assert!(code == Some(1) && finding(&report, "base URL").starts_with("wrong: HALLPASS_BASE_URL "), "{report}");
+    let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
+fn a_disk_with_little_room_and_files_of_somebody_else_are_told() {
+    let Some(disk) = Disk::new("8m") else { return };
+    let database = disk.path.join("hallpass.db");
+    add_user(&database, ALICE.0, ALICE.1, PASSWORD);
+    let check = || serde_json::from_str::<Value>(&Commands::on(&database).run(&["check", "--json"]).stdout).unwrap();
+    assert!(finding(&check(), "disk").starts_with("wrong: "), "{}", check());
+    let lock = beside(&database, ".lock");
+    private(&lock).unwrap();
+    std::os::unix::fs::chown(&lock, Some(4_480), None).unwrap(); // as root, who made the disk
+    let told = finding(&check(), "permissions");
+    assert!(told.contains("belongs to uid 4480, the database to uid 0; chown 0 "), "{told}");
+}
+
+/// An empty file that is its owner's alone.
+fn private(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", database.display()))
 }

@@ -153,6 +153,8 @@ fn help_of(command: &[&str]) -> String {
 /// The JSON with what differs from run to run put into words.
 fn masked(json: &Value) -> Value {
     match json {
+        // What is left on a disk is no promise.
+        Value::Object(fields) if fields.get("what").is_some_and(|what| what == "disk") => "(the disk)".into(),
         Value::Object(fields) => {
             let masked = |key: &String, value| if key == "bytes" { "(so many)".into() } else { masked(value) };
             Value::Object(fields.iter().map(|(key, value)| (key.clone(), masked(key, value))).collect())

@@ -796,7 +796,7 @@ fn run(command: &str, arguments: &[&str]) -> Result<(), String> {
 
 /// A small disk of the test's own, in memory. A server on it is to be dropped first, so it is made first.
 pub struct Disk {
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Disk {
