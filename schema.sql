@@ -70,7 +70,7 @@ CREATE TABLE clients (
     resource_server INTEGER NOT NULL DEFAULT 0,       -- 1: may introspect every token (H-17)
     created_at      INTEGER NOT NULL,
     deleted_at      INTEGER,
-    made_by         TEXT    NOT NULL DEFAULT 'registration'  -- or 'command line', 'personal token'
+    made_by         TEXT    NOT NULL DEFAULT 'registration'  -- or 'command line', 'personal token', 'import'
 ) STRICT;
 
 -- Codes on their way from the browser to the app: ten minutes to be redeemed, once; kept for a day so that a second

@@ -70,15 +70,21 @@ fn ends_our_arguments(argument: &str) -> bool {
 
 /// argh's message, with the variable that would do as well as a missing flag, and without what may be a secret.
 fn made_ours(output: &str, typed: &Typed) -> String {
-    let named = |line: &str| match line.trim() {
+    let named = |line: &str| {
+        match line.trim() {
         flag if line.starts_with(' ') && flag.starts_with("--") => {
             format!("{line} (or {})\n", environment::variable_of(&typed.names, flag))
         }
         // A token may begin with a dash, and then it is taken for a flag.
         _ if line.starts_with("Unrecognized argument: ") && line.len() > 60 => {
-            "Unrecognized argument, not repeated here because it is as long as a secret\n".to_owned()
+            "Unrecognized argument, not repeated here because it is as long as a secret (an app's id that begins with - stands last, after --)\n".to_owned()
+        }
+        // So may an app's id that came from another server.
+        _ if line.starts_with("Unrecognized argument: -") && !line.starts_with("Unrecognized argument: --") => {
+            format!("{line} (what begins with - and is no flag stands last, after --)\n")
         }
         _ => format!("{line}\n"),
+    }
     };
     output.lines().map(named).collect()
 }

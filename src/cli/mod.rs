@@ -11,6 +11,7 @@ mod environment;
 mod events;
 mod export;
 mod healthcheck;
+mod import;
 mod manual;
 mod output;
 mod permissions;
@@ -59,6 +60,7 @@ enum Command {
     App(app::App),
     Token(token::Token),
     Apply(apply::Apply),
+    Import(import::Import),
     Events(events::Events),
     Check(check::Check),
     Backup(backup::Backup),
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::App(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Apply(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Backup(command) => command.run(),

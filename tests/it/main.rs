@@ -34,6 +34,7 @@ mod general;
 mod growth;
 mod healthcheck;
 mod history;
+mod import;
 mod inputs;
 mod instance;
 mod introspection;

@@ -32,7 +32,7 @@ pub struct List {
     subcommand,
     name = "show",
     help_triggers("-h", "--help"),
-    note = "--json prints an object with the keys id, client_id, name, redirect_uris (an array), scopes (an array), website (or null), password_grant, resource_server, made_by (registration, command line, personal token), created_at, used_at (or null) and tokens (how many are live). Times are UTC, as in 2026-11-21T10:00:00Z.",
+    note = "--json prints an object with the keys id, client_id, name, redirect_uris (an array), scopes (an array), website (or null), password_grant, resource_server, made_by (registration, command line, personal token, import), created_at, used_at (or null) and tokens (how many are live). Times are UTC, as in 2026-11-21T10:00:00Z.",
     example = "hallpass app show 2 --db hallpass.db"
 )]
 pub struct Show {

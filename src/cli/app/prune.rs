@@ -20,7 +20,7 @@ const AT_ONCE: usize = 200;
     subcommand,
     name = "prune",
     help_triggers("-h", "--help"),
-    note = "An app is used when it registers, gets a code or a token, or a token of it is used (noted to the hour); of a token that ended nothing is known after 30 days. Apps made on the command line, apps of personal tokens and resource servers are left alone.",
+    note = "An app is used when it registers, gets a code or a token, or a token of it is used (noted to the hour); of a token that ended nothing is known after 30 days. Apps made on the command line, imported ones, apps of personal tokens and resource servers are left alone.",
     note = "--json prints an array of the objects of app show: what would be deleted, or was.",
     example = "hallpass app prune --unused 90d --db hallpass.db",
     example = "hallpass app prune --unused 90d --yes --db hallpass.db"

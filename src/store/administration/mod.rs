@@ -2,9 +2,11 @@
 //! What it ends is in `endings`, as everything that ends.
 
 mod clients;
+mod imported;
 mod tokens;
 mod users;
 
 pub use clients::ClientOnFile;
+pub use imported::Imported;
 pub use tokens::TokenFilter;
 pub use users::{SessionOnFile, UserChange, UserOnFile};

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::json::Faults;
 use super::{Seed, SeedToken};
+use crate::cli::progress::Progress;
 use crate::oauth::time::Timestamp;
 use crate::store::{Fault, Store, Write};
 use users::{Settled, settle};
@@ -47,7 +48,13 @@ impl Seed {
         random: impl Fn() -> [u8; 32],
         now: Timestamp,
     ) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
-        let settled = self.users.iter().map(|user| settle(store, user, &random, now)).collect::<Result<Vec<_>, _>>()?;
+        let progress = Progress::of("comparing passwords");
+        let mut settled = Vec::new();
+        for user in &self.users {
+            settled.push(settle(store, user, &random, now)?);
+            progress.counted(settled.len() as u64);
+        }
+        drop(progress);
         store.patient().write(move |tx| {
             tx.attempt(|tx| match self.write(tx, &settled, now)? {
                 Ok(changes) if is_rehearsal => Ok(Err(NotApplied::Rehearsed(changes))),
