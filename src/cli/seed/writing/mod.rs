@@ -117,3 +117,48 @@ impl Change {
         Change { kind, name: name.to_owned(), outcome: if changes.is_empty() { "unchanged" } else { "changed" }, changes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::password::Password;
+    use crate::store::Role;
+
+    /// A password is compared outside the write, and may be changed before it (contract H-30).
+    #[test]
+    fn a_password_that_changed_meanwhile_is_not_overwritten() {
+        let directory = std::env::temp_dir().join(format!("hallpass-seed-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let store = Store::open(&directory.join("x.db"), Role::Command).ok().unwrap();
+        let seed = |name: &str| {
+            let json = format!(r#"{{"users": [{{"name": "{name}", "email": "{name}@example.org", "password": "first"}}]}}"#);
+            Seed::read(&json, &|_| Err(String::new())).ok().unwrap()
+        };
+        let now = Timestamp(1_000);
+        for (name, is_there) in [("there", true), ("new", false)] {
+            if is_there {
+                assert!(seed(name).apply(&store, false, || [1; 32], now).unwrap().is_ok());
+            }
+            let late = seed(name);
+            let settled = vec![settle(&store, &late.users[0], &|| [2; 32], now).unwrap()];
+            let other = Password::presented("second").hash([3; 32]);
+            let meanwhile = seed(name).users.remove(0);
+            store
+                .patient()
+                .write(move |tx| {
+                    match tx.user_on_file(meanwhile.name.as_str(), now)? {
+                        Some(account) => tx.change_password(account.user.id, &other, None, now)?,
+                        None => drop(tx.add_user(&meanwhile.name, &meanwhile.email.unwrap(), &other, None, now)?),
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let outcome = store.patient().write(move |tx| tx.attempt(|tx| late.write(tx, &settled, now))).unwrap();
+            assert!(matches!(outcome, Err(NotApplied::Meanwhile)), "{name}");
+            let kept = store.patient().read(|rows| rows.user_on_file(name, now)).unwrap().unwrap();
+            assert!(Password::presented("second").is(&kept.user.password_hash), "{name}");
+        }
+        drop(store);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
