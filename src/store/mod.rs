@@ -197,9 +197,11 @@ impl Write<'_> {
     /// Runs `closure` so that what it wrote stays only if it says so: a refusal undoes it, as a fault does.
     pub fn attempt<T, E>(&self, closure: impl FnOnce(&Write) -> Result<Result<T, E>, Fault>) -> Result<Result<T, E>, Fault> {
         self.connection.execute_batch("SAVEPOINT attempt")?;
+        let noted = self.noted.borrow().len();
         let outcome = closure(self)?;
         if outcome.is_err() {
             self.connection.execute_batch("ROLLBACK TO attempt")?;
+            self.noted.borrow_mut().truncate(noted);
         }
         self.connection.execute_batch("RELEASE attempt")?;
         Ok(outcome)
