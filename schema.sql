@@ -11,6 +11,7 @@ PRAGMA application_id = 0x68616c6c;  -- "hall"
 PRAGMA user_version = 2;
 
 -- The few things the command line must know of the server. `host`: the host of its base URL, as it was at the last start.
+-- `unnamed_proxy`: an address that looks like a proxy's, and is none of `--trusted-proxy`.
 -- `written`: when it was last proved that rows can be written (C-RUN-03).
 CREATE TABLE settings (
     name  TEXT NOT NULL PRIMARY KEY,

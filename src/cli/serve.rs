@@ -19,7 +19,7 @@ use crate::server::{
     ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, serve_metrics,
     stop_on_signals,
 };
-use crate::store::{Role, Store};
+use crate::store::{Role, Store, UNNAMED_PROXY};
 
 /// Where a server listens that is not told where.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4480";
@@ -129,6 +129,11 @@ impl Serve {
             None => listen(&address)?,
         };
         let metrics = metrics_address.as_ref().map(listen).transpose()?;
+        // What was suspected of the last run's proxy is found out anew.
+        let suspected = store.patient().read(|rows| rows.setting(UNNAMED_PROXY)).map_err(failed_at(&self.db))?;
+        if suspected.is_some_and(|address| !address.is_empty()) {
+            store.patient().write(|tx| tx.set_setting(UNNAMED_PROXY, "")).map_err(failed_at(&self.db))?;
+        }
         if let Some(BaseUrl::Fixed(origin)) = &base_url {
             let host = origin.host().to_owned();
             // `user add` must know whose handles are ours (H-27)

@@ -48,6 +48,7 @@ pub use events::event_names;
 pub use routes::{Endpoint, Route, Routes, Verb};
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ use crate::oauth::half_session::HalfSessionKey;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
-use crate::store::{Access, Fault, Store, TokenOnFile};
+use crate::store::{Access, Fault, Store, TokenOnFile, UNNAMED_PROXY};
 use hashing_lanes::HashingLanes;
 use routes::Verb::{Delete, Get, Post};
 use routes::{APPLICATIONS, endpoints_of};
@@ -122,6 +123,11 @@ impl AuthorizationServer {
     /// How large the database's files are, each with its name.
     pub fn file_sizes(&self) -> [(&'static str, u64); 2] {
         self.store.file_sizes()
+    }
+
+    /// Keeps for `hallpass check` that requests come from this address, which is no trusted proxy.
+    pub fn proxy_is_unnamed(&self, address: IpAddr) {
+        self.store.patient().write_sometime(move |tx| tx.set_setting(UNNAMED_PROXY, &address.to_string()));
     }
 
     /// What the edge refuses by itself, or found broken. Needs no more than words, so it never waits.

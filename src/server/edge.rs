@@ -30,6 +30,7 @@ use super::log::Notices;
 use super::peer::SocketPeer;
 use super::pulse::{Pulse, answer_knocks};
 use super::seats::Seats;
+use super::unnamed_proxy::UnnamedProxy;
 use super::wire::Wire;
 use super::workers::{Workers, message_of};
 use super::{Application, Limits, Options, Refusal, Stop, Supervisor, TrustedProxies};
@@ -63,6 +64,7 @@ pub fn serve(listener: Listener, options: Options, application: Arc<dyn Applicat
         application,
         ids: RequestIds::new()?,
         notices: Notices::default(),
+        unnamed_proxy: UnnamedProxy::default(),
         stop,
         supervisor: options.supervisor,
     });
@@ -211,6 +213,7 @@ struct Edge {
     workers: Arc<Workers>,
     ids: RequestIds,
     notices: Notices,
+    unnamed_proxy: UnnamedProxy,
     stop: Stop,
     supervisor: Supervisor,
 }
@@ -224,6 +227,14 @@ impl Edge {
         }
     }
 
+    /// Whoever runs the server may not know that requests come through a proxy.
+    fn suspect(&self, socket: SocketPeer, headers: &HeaderMap) {
+        if let Some(suspect) = self.unnamed_proxy.look_at(socket, headers) {
+            ::log::warn!("{}", suspect.told());
+            self.application.proxy_is_unnamed(suspect.address);
+        }
+    }
+
     /// One request, from its head to its line in the log.
     async fn respond(
         &self,
@@ -232,6 +243,9 @@ impl Edge {
     ) -> Result<::http::Response<Full<Bytes>>, Infallible> {
         let began = Instant::now();
         let (head, body) = incoming.into_parts();
+        if !self.trusted_proxies.trusts(socket) {
+            self.suspect(socket, &head.headers);
+        }
         let mut request = Request {
             method: head.method,
             path: head.uri.path().to_string(),

@@ -2,8 +2,9 @@
 //!
 //! `listen` binds and accepts, `inherited` takes the sockets that systemd opened, `seats` counts who is let in, `edge` speaks HTTP on two I/O threads (the only file
 //! with `async`), `wire` is the stream under it with its deadlines, `head` is what a request must begin with,
-//! `peer` tells who is asking, `priority` who goes first, `workers` are the threads that answer, `signals` begins the end, `supervisor`
-//! is told about it and about the `pulse`, `log` is what the operator reads. `service` puts the endpoints behind it, with the time and the randomness of each request.
+//! `peer` tells who is asking, `unnamed_proxy` whom it should have been told of, `priority` who goes first, `workers` are the threads
+//! that answer, `signals` begins the end, `supervisor` is told about it and about the `pulse`, `log` is what the operator reads,
+//! `metrics` what is counted. `service` puts the endpoints behind it, with the time and the randomness of each request.
 //! Nothing else here knows OAuth.
 
 mod edge;
@@ -23,10 +24,12 @@ mod signals;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod unnamed_proxy;
 mod wire;
 mod workers;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::http::{HeaderMap, Request, Response, StatusCode};
@@ -39,6 +42,7 @@ pub use peer::TrustedProxies;
 pub use priority::let_others_go_first;
 pub use signals::{Stop, stop_on_signals};
 pub use supervisor::Supervisor;
+pub use unnamed_proxy::network_of;
 
 /// What the edge asks: the answers themselves, and the shape of what it refuses itself.
 pub trait Application: Send + Sync + 'static {
@@ -64,6 +68,9 @@ pub trait Application: Send + Sync + 'static {
     fn is_alive(&self, _: Duration) -> bool {
         true
     }
+
+    /// Requests come through a proxy at this address, which is not among the trusted ones. Said once; must not block.
+    fn proxy_is_unnamed(&self, _: IpAddr) {}
 
     /// Whether what the edge does for it is counted: of one application in a process.
     fn is_counted(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The authorization server as an [`Application`]: the clock and the dice are read here, and passed down as values.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Application, log};
@@ -27,6 +28,10 @@ impl Application for AuthorizationServer {
 
     fn is_alive(&self, within: Duration) -> bool {
         AuthorizationServer::is_alive(self, within)
+    }
+
+    fn proxy_is_unnamed(&self, address: IpAddr) {
+        AuthorizationServer::proxy_is_unnamed(self, address);
     }
 
     fn is_counted(&self) -> bool {

@@ -73,6 +73,9 @@ pub struct Store {
     file: open::File,
 }
 
+/// The setting with the address that requests come from and that is no trusted proxy; empty or not there if none is known.
+pub const UNNAMED_PROXY: &str = "unnamed_proxy";
+
 /// A way into the store for one request. On a worker it may wait for a lock; on an I/O thread, where everybody waits with it,
 /// it may not.
 #[derive(Clone, Copy)]

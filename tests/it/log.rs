@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::readme::root;
 use crate::support::client::exchange;
 use crate::support::server::{binary, fresh_directory, hallpass, signal};
-use crate::support::{Browser, Request, Server};
+use crate::support::{Browser, Commands, Request, Server};
 
 /// The lines of a log in JSON; each must be one object.
 fn objects(log: &str) -> Vec<Value> {
@@ -260,4 +260,35 @@ fn of_a_log_in_json_every_line_is_json_also_of_a_start_that_fails() {
     let refused = hallpass(&["serve", "--db", "x.db", "--log-format", "xml"], "");
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8(refused.stderr).unwrap().contains("--log-format \"xml\" is neither logfmt nor json"));
+}
+
+#[test]
+fn a_proxy_that_nobody_named_is_told_in_the_log_once_and_by_check_until_it_is_named() {
+    // H-24: everybody behind it is one address. Here it is this machine, which other proxies are named instead of.
+    let mut server = Server::start_with(&["--trusted-proxy", "192.0.2.0/24"]);
+    let commands = Commands::on(&server.database_path());
+    let told = |commands: &Commands| {
+        let findings = commands.json(&["check"])["findings"].clone();
+        findings.as_array().unwrap().iter().find(|finding| finding["what"] == "addresses").cloned()
+    };
+    server.get("/health").send().expect(200);
+    assert_eq!(told(&commands), None);
+    for _ in 0..3 {
+        server.get("/health").header("X-Forwarded-For", "203.0.113.7").send().expect(200);
+    }
+    server.await_log("requests come from 127.0.0.1 with an X-Forwarded-For that is not believed");
+    server.register("https://app.example/cb", "read"); // is written after what nobody waits for
+    assert_eq!(server.log().matches("add --trusted-proxy 127.0.0.0/8").count(), 1, "{}", server.log());
+    let told_of = told(&commands).expect("a finding");
+    assert_eq!(told_of["state"], "notice");
+    assert!(told_of["advice"].as_str().unwrap().ends_with("hallpass serve --trusted-proxy 127.0.0.0/8"), "{told_of}");
+
+    server.stop();
+    let elsewhere = fresh_directory();
+    std::fs::copy(server.database_path(), elsewhere.join("hallpass.db")).unwrap();
+    let named = Server::start_in(elsewhere, &["--trusted-proxy", "127.0.0.0/8"]);
+    named.get("/health").header("X-Forwarded-For", "203.0.113.7").send().expect(200);
+    named.await_log("address=203.0.113.7 ");
+    assert_eq!(told(&Commands::on(&named.database_path())), None);
+    assert!(!named.log().contains("not believed"), "{}", named.log());
 }

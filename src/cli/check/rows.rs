@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::Finding;
+use crate::server::network_of;
 use crate::server::service::now;
-use crate::store::{Fault, Read};
+use crate::store::{Fault, Read, UNNAMED_PROXY};
 
 /// Free room inside the file that is worth a word.
 const MUCH_FREE: i64 = 64 << 20;
@@ -52,7 +53,17 @@ pub fn told(rows: &Read) -> Result<Vec<Finding>, Fault> {
         _ => Finding::ok("clock", now().rfc3339()),
     };
     let is_public = rows.setting("host")?.is_some_and(|host| !is_this_machine(&host));
-    Ok([Some(accounts), Some(clock), addresses(&rows.noted_addresses()?, is_public)].into_iter().flatten().collect())
+    let addresses = match rows.setting(UNNAMED_PROXY)?.and_then(|address| address.parse().ok()) {
+        Some(address) => unnamed_proxy(address),
+        None => addresses(&rows.noted_addresses()?, is_public),
+    };
+    Ok([Some(accounts), Some(clock), addresses].into_iter().flatten().collect())
+}
+
+/// What the server saw itself: requests from a private address that is no trusted proxy.
+fn unnamed_proxy(address: IpAddr) -> Option<Finding> {
+    let advice = format!("if that is the proxy, name its network: hallpass serve --trusted-proxy {}", network_of(address)?);
+    Some(Finding::notice("addresses", format!("requests come from {address}, which is no trusted proxy"), advice))
 }
 
 /// Whether everybody seems to be one proxy, and one limit's then.
@@ -67,21 +78,9 @@ fn addresses(noted: &[String], is_public: bool) -> Option<Finding> {
         let advice = "the proxy must say for whom it asks, in X-Forwarded-For; until then everybody shares one address's limits";
         return Some(Finding::notice("addresses", found, advice));
     }
-    let network = private_network(address)?;
+    let network = network_of(address)?;
     let advice = format!("if that is the proxy, name its network: hallpass serve --trusted-proxy {network}");
     Some(Finding::notice("addresses", found, advice))
-}
-
-/// The network that a private address is probably of, as containers are given them.
-fn private_network(address: IpAddr) -> Option<String> {
-    match address {
-        IpAddr::V4(v4) if v4.is_private() => Some(format!("{}.{}.0.0/16", v4.octets()[0], v4.octets()[1])),
-        IpAddr::V6(v6) if v6.is_unique_local() => {
-            let [a, b, c, d, ..] = v6.segments();
-            Some(format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"))
-        }
-        _ => None,
-    }
 }
 
 fn is_this_machine(host: &str) -> bool {
