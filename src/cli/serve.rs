@@ -14,7 +14,9 @@ use crate::config::{BaseUrl, Config, duration};
 use crate::endpoints::{AuthorizationServer, Routes};
 use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
+use crate::oauth::time::Timestamp;
 use crate::oauth::user::Username;
+use crate::server::service::now;
 use crate::server::{
     ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, serve_metrics,
     stop_on_signals,
@@ -129,6 +131,10 @@ impl Serve {
             None => listen(&address)?,
         };
         let metrics = metrics_address.as_ref().map(listen).transpose()?;
+        let newest = store.patient().read(|rows| rows.newest_row()).map_err(failed_at(&self.db))?;
+        if let Some(words) = newest.and_then(|newest| words_on_clock(now(), newest)) {
+            tell(&format!("hallpass: {words}"));
+        }
         // What was suspected of the last run's proxy is found out anew.
         let suspected = store.patient().read(|rows| rows.setting(UNNAMED_PROXY)).map_err(failed_at(&self.db))?;
         if suspected.is_some_and(|address| !address.is_empty()) {
@@ -156,6 +162,20 @@ impl Serve {
         };
         run(config, store, |_| None, Sockets { listener, metrics }, options, "")
     }
+}
+
+/// What to say of a clock that runs behind what was written. A few minutes are nothing: machines disagree by so much.
+fn words_on_clock(now: Timestamp, newest: Timestamp) -> Option<String> {
+    let behind = newest.since(now);
+    (behind > 300).then(|| {
+        format!(
+            "the clock says {}, and the newest row is of {}: set the clock. Until then codes, sessions and tokens live {} minutes \
+             longer than they should, and those made now end so much earlier when it is right again",
+            now.rfc3339(),
+            newest.rfc3339(),
+            behind / 60
+        )
+    })
 }
 
 /// Begins the log, in the format that `--log-format` names.

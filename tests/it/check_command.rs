@@ -179,3 +179,18 @@ fn private(path: &Path) -> std::io::Result<fs::File> {
 fn beside(database: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", database.display()))
 }
+
+#[test]
+fn a_clock_that_runs_behind_the_newest_row_is_told_at_the_start() {
+    // design §3: what ends by the clock ends late
+    let mut server = Server::start();
+    for (ahead, is_told) in [(240, false), (7_260, true)] {
+        server.sql(&format!("UPDATE users SET created_at = unixepoch() + {ahead}"));
+        server.restart();
+        server.get("/health").send().expect(200);
+        server.await_log("path=/health");
+        let log = server.log();
+        assert_eq!(log.contains("hallpass: the clock says 20"), is_told, "{log}");
+        assert!(!is_told || log.contains("live 12") && log.contains(" minutes longer than they should"), "{log}");
+    }
+}
