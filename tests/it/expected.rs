@@ -125,7 +125,7 @@ fn json_of_every_command() -> Vec<(String, Value)> {
 }
 
 /// Every command and group of commands, found from the help of the one above it.
-fn commands() -> Vec<Vec<&'static str>> {
+pub fn commands() -> Vec<Vec<&'static str>> {
     let mut all: Vec<Vec<&'static str>> = vec![vec![]];
     let mut next = 0;
     while let Some(command) = all.get(next).cloned() {

@@ -25,6 +25,7 @@ mod edge;
 mod endings;
 mod environment;
 mod events;
+mod exit_codes;
 mod expected;
 mod export;
 mod faults;
