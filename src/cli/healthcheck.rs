@@ -11,8 +11,8 @@ use super::serve::{DEFAULT_LISTEN, parse_listen};
 use super::{Exit, Failure};
 use crate::server::ListenAddress;
 
-/// What is asked for.
-const PATH: &str = "/health";
+/// What is asked for: it says 200 when a row could be written lately.
+const PATH: &str = "/readyz";
 /// For each step: to connect, to send, to hear.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// As much of the answer as tells its status.

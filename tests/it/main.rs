@@ -17,6 +17,7 @@ mod client_authentication;
 mod client_credentials;
 mod clients;
 mod command_line;
+mod container;
 mod contract;
 mod cors;
 mod crash;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
+use crate::readme::root;
 use crate::support::commands::outcome;
 use crate::support::server::{binary, fresh_directory, hallpass};
 use crate::support::{Commands, PASSWORD, Server};
@@ -40,6 +41,23 @@ fn the_units_are_what_was_asked_for() {
     assert!(socket(&["--listen", "[::1]:8080"]).contains("\nListenStream=[::1]:8080\n"));
     let unix = socket(&["--listen", "unix:/run/hallpass.sock", "--group", "caddy"]);
     assert!(unix.contains("\nListenStream=/run/hallpass.sock\nSocketMode=0660\nSocketGroup=caddy\n"), "{unix}");
+}
+
+#[test]
+fn the_units_are_installed_as_the_readme_says() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let block =
+        readme.split("<!-- install: units -->\n```sh\n").nth(1).expect("the README says how").split("```").next().unwrap();
+    let printed: Vec<(&str, &str)> =
+        block.lines().filter_map(|line| line.split_once(" | sudo tee /etc/systemd/system/")).collect();
+    for ((command, file), kind) in printed.iter().zip(["service", "socket"]) {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let unit = outcome(&words, "").done();
+        assert_eq!(*file, format!("hallpass.{kind}"));
+        assert!(unit.starts_with(&format!("# /etc/systemd/system/{file}, printed by: {command}")), "{unit}");
+    }
+    assert_eq!(printed.len(), 2);
+    assert!(block.contains("--db /var/lib/hallpass/hallpass.db") && service(&[]).contains("--db /var/lib/hallpass/hallpass.db"));
 }
 
 #[test]
