@@ -18,8 +18,8 @@ use crate::oauth::time::Timestamp;
 use crate::oauth::user::Username;
 use crate::server::service::now;
 use crate::server::{
-    ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve, serve_metrics,
-    stop_on_signals,
+    Inherited, ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve,
+    serve_metrics, stop_on_signals,
 };
 use crate::store::{Role, Store, UNNAMED_PROXY};
 
@@ -90,6 +90,7 @@ impl Serve {
         install_log(&self.log_format)?;
         let address = parse_listen(self.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let inherited = inherited(&environment::variable).map_err(|error| Failure::new(Exit::Configuration, error))?;
+        let Inherited { listener: inherited, metrics: inherited_metrics } = inherited;
         let base_url = self.base_url.as_deref().map(|text| {
             BaseUrl::parse(text, self.insecure_http).map_err(|why| Failure::misuse(format!("--base-url {text} {why}")))
         });
@@ -108,6 +109,9 @@ impl Serve {
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
         let metrics_address = self.metrics_listen.as_deref().map(parse_metrics_listen).transpose()?;
+        for address in inherited_metrics.iter().flat_map(Listener::addresses) {
+            must_be_of_this_machine("the inherited socket for metrics", address)?;
+        }
         let admission = Admission::of_server(names(&self.allow)?, client_ids(&self.allow_client)?);
         let mut options = options(&self.trusted_proxy, self.workers)?;
         options.supervisor = Supervisor::of(&environment::variable);
@@ -117,20 +121,12 @@ impl Serve {
         if store.lost_its_log() {
             tell(&format!("hallpass: {db}-wal is gone, which a server that was killed had left; what it wrote last is lost"));
         }
-        let listener = match inherited {
-            // Who connects while we are away waits there, not at an address of our own.
-            Some(listener) => {
-                if self.listen.is_some() {
-                    tell(&format!(
-                        "hallpass: --listen {address} is left aside: there are sockets from systemd, {}",
-                        listener.url()
-                    ));
-                }
-                listener
-            }
+        let typed = Some(&address).filter(|_| self.listen.is_some());
+        let listener = match or_listen(inherited, "--listen", typed)? {
+            Some(listener) => listener,
             None => listen(&address)?,
         };
-        let metrics = metrics_address.as_ref().map(listen).transpose()?;
+        let metrics = or_listen(inherited_metrics, "--metrics-listen", metrics_address.as_ref())?;
         let newest = store.patient().read(|rows| rows.newest_row()).map_err(failed_at(&self.db))?;
         if let Some(words) = newest.and_then(|newest| words_on_clock(now(), newest)) {
             tell(&format!("hallpass: {words}"));
@@ -240,13 +236,29 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, Failure> {
 }
 
 /// Reads `--metrics-listen`. What is counted is nobody's business but of this machine's.
-fn parse_metrics_listen(text: &str) -> Result<ListenAddress, Failure> {
+pub fn parse_metrics_listen(text: &str) -> Result<ListenAddress, Failure> {
     let address = text.parse().map_err(|why| Failure::misuse(format!("--metrics-listen {why}")))?;
+    must_be_of_this_machine("--metrics-listen", &address)?;
+    Ok(address)
+}
+
+fn must_be_of_this_machine(what: &str, address: &ListenAddress) -> Result<(), Failure> {
     match address {
-        ListenAddress::Tcp(tcp) if !tcp.ip().is_loopback() => Err(Failure::misuse(format!(
-            "--metrics-listen {tcp} can be reached from elsewhere; give a loopback address or unix:/path"
-        ))),
-        address => Ok(address),
+        ListenAddress::Tcp(tcp) if !tcp.ip().is_loopback() => {
+            Err(Failure::misuse(format!("{what} {tcp} can be reached from elsewhere; give a loopback address or unix:/path")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The sockets of whoever started us, else one of our own. Who connects while we are away waits at theirs, so they win.
+fn or_listen(inherited: Option<Listener>, flag: &str, address: Option<&ListenAddress>) -> Result<Option<Listener>, Failure> {
+    if let (Some(listener), Some(address)) = (&inherited, address) {
+        tell(&format!("hallpass: {flag} {address} is left aside: there are sockets from systemd, {}", listener.url()));
+    }
+    match (inherited, address) {
+        (None, Some(address)) => listen(address).map(Some),
+        (inherited, _) => Ok(inherited),
     }
 }
 

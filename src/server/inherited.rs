@@ -13,21 +13,31 @@ use rustix::net::sockopt::socket_acceptconn;
 
 use super::listen::{ListenAddress, Listener, ListeningSocket};
 
-/// The sockets that were opened for this process; `None` if none were, or for another one. It takes their variables away, so it
-/// is called before there are threads.
-pub fn inherited(variable: &dyn Fn(&str) -> Option<String>) -> io::Result<Option<Listener>> {
+/// What systemd calls the sockets on which metrics are served (`FileDescriptorName=`).
+const METRICS: &str = "metrics";
+
+/// The sockets that were opened for this process, if any were.
+pub struct Inherited {
+    pub listener: Option<Listener>,
+    pub metrics: Option<Listener>,
+}
+
+/// Takes the sockets, and takes their variables away, so it is called before there are threads. Those of another process are left.
+pub fn inherited(variable: &dyn Fn(&str) -> Option<String>) -> io::Result<Inherited> {
     // Without LISTEN_PID nobody says whose they are, and listenfd would take them.
     let is_ours = variable("LISTEN_PID").and_then(|pid| pid.parse().ok()) == Some(std::process::id());
     let names = variable("LISTEN_FDNAMES").unwrap_or_default();
     let mut passed = if is_ours { ListenFd::from_env() } else { ListenFd::empty() };
-    let sockets = (0..passed.len()).map(|at| {
-        take(&mut passed, at).map_err(|error| {
-            let name = names.split(':').nth(at).filter(|name| !name.is_empty()).unwrap_or("without a name");
+    let (mut public, mut metrics) = (Vec::new(), Vec::new());
+    for at in 0..passed.len() {
+        let name = names.split(':').nth(at).filter(|name| !name.is_empty()).unwrap_or("without a name");
+        let socket = take(&mut passed, at).map_err(|error| {
             io::Error::new(error.kind(), format!("the inherited socket {} ({name}) cannot be served: {error}", at + 1))
-        })
-    });
-    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-    Ok(if sockets.is_empty() { None } else { Some(Listener { sockets, file: None }) })
+        })?;
+        if name == METRICS { metrics.push(socket) } else { public.push(socket) }
+    }
+    let listener = |sockets: Vec<_>| (!sockets.is_empty()).then_some(Listener { sockets, file: None });
+    Ok(Inherited { listener: listener(public), metrics: listener(metrics) })
 }
 
 fn take(passed: &mut ListenFd, at: usize) -> io::Result<(ListeningSocket, ListenAddress)> {

@@ -35,7 +35,7 @@ use std::time::Duration;
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 
 pub use edge::serve;
-pub use inherited::inherited;
+pub use inherited::{Inherited, inherited};
 pub use listen::{ListenAddress, Listener};
 pub use metrics::serve_metrics;
 pub use peer::TrustedProxies;

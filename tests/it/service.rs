@@ -85,6 +85,29 @@ fn tcp_and_unix_sockets_are_taken_together_and_left_where_they_are() {
 }
 
 #[test]
+fn a_socket_that_is_called_metrics_is_for_metrics_alone() {
+    let directory = Directory::new();
+    let (public, metrics) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let (at, metrics_at) = (public.local_addr().unwrap(), metrics.local_addr().unwrap());
+    let names = "LISTEN_FDNAMES=hallpass.socket:metrics";
+    let server = Started::with(&directory, names, Some(public.into()), Some(metrics.into()), &[]);
+    assert_eq!(server.url(), format!("http://{at}"));
+    server.await_log(&format!("metrics are served at http://{metrics_at}"));
+    for (address, path, expected) in
+        [(at, "/health", 200), (at, "/metrics", 404), (metrics_at, "/metrics", 200), (metrics_at, "/health", 404)]
+    {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(status(stream), expected, "{address} {path}");
+    }
+    server.stop();
+    let everywhere = TcpListener::bind("0.0.0.0:0").unwrap();
+    let output = command(&directory, "LISTEN_FDNAMES=metrics", Some(everywhere.into()), None, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("can be reached from elsewhere"), "{output:?}");
+}
+
+#[test]
 fn a_unix_socket_without_a_file_is_taken() {
     let directory = Directory::new();
     let name = format!("hallpass-{}", std::process::id());

@@ -38,6 +38,8 @@ fn the_units_are_what_was_asked_for() {
         assert!(unit.lines().any(|found| found == line), "no {line} in {unit}");
     }
     assert!(socket(&[]).contains("\nListenStream=127.0.0.1:4480\n"));
+    let metrics = outcome(&["unit", "metrics"], "").done();
+    assert!(metrics.contains("\nListenStream=127.0.0.1:9480\nFileDescriptorName=metrics\nService=hallpass.service\n"));
     assert!(socket(&["--listen", "[::1]:8080"]).contains("\nListenStream=[::1]:8080\n"));
     let unix = socket(&["--listen", "unix:/run/hallpass.sock", "--group", "caddy"]);
     assert!(unix.contains("\nListenStream=/run/hallpass.sock\nSocketMode=0660\nSocketGroup=caddy\n"), "{unix}");
@@ -72,6 +74,9 @@ fn what_a_unit_cannot_say_is_refused() {
         (&[&service[..], &["https://auth.example", "--binary", "/home/alice/hallpass"]].concat(), "/home"),
         (&[&service[..], &["https://auth.example", "--binary", "/usr/bin/hall pass"]].concat(), "--binary"),
         (&["unit", "socket", "--listen", "4480"], "--listen"),
+        (&["unit", "metrics", "--listen", "0.0.0.0:9480"], "elsewhere"),
+        (&["unit", "metrics", "--listen", "127.0.0.1:0"], "--listen"),
+        (&["unit", "metrics", "--listen", "unix:/run/metrics.sock"], "--listen"),
         (&["unit", "socket", "--listen", "127.0.0.1:0"], "any port"),
         (&["unit", "socket", "--listen", "127.0.0.1:1", "--group", "caddy"], "--group"),
         (&["unit", "socket", "--listen", "unix:/run/hallpass.sock"], "--group"),
@@ -100,7 +105,8 @@ fn systemd_takes_the_units_and_calls_the_service_safe() {
             let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
             (output.status.success(), text)
         };
-        let (is_fine, said) = analyze(&["verify", "./hallpass.service", "./hallpass.socket"]);
+        file("hallpass-metrics.socket", &outcome(&["unit", "metrics"], "").done());
+        let (is_fine, said) = analyze(&["verify", "./hallpass.service", "./hallpass.socket", "./hallpass-metrics.socket"]);
         // of this unit; what else is on the machine may have its own faults
         assert!(is_fine && !said.contains("hallpass"), "{said}");
         let (is_safe, said) = analyze(&["security", "--offline=true", "--threshold=19", "./hallpass.service"]);

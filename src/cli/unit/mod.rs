@@ -1,6 +1,7 @@
 //! `hallpass unit`: what systemd is told. Two units belong together: the socket, which systemd holds open, and the service, which
 //! gets it and nothing else of the machine: no network of its own, no user of the system's, no file but its own directory.
 
+mod metrics;
 mod service;
 mod socket;
 
@@ -27,6 +28,7 @@ pub struct Unit {
 enum UnitCommand {
     Service(service::Service),
     Socket(socket::Socket),
+    Metrics(metrics::Metrics),
 }
 
 impl Unit {
@@ -34,6 +36,7 @@ impl Unit {
         match self.command {
             UnitCommand::Service(command) => command.run(),
             UnitCommand::Socket(command) => command.run(),
+            UnitCommand::Metrics(command) => command.run(),
         }
     }
 }
