@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::{variable, variable_of};
 use super::{Exit, Failure};
+use crate::oauth::new_password::{Own, SHORTEST, Weakness, weakness};
 use crate::oauth::secret::base64url;
 use crate::server::service::random;
 
@@ -41,6 +42,17 @@ impl PasswordSource<'_> {
         }
         Ok((password, self.generate))
     }
+}
+
+/// Refuses a password that a guesser would begin with, as the account page does (H-26).
+pub fn refuse_weak(password: &str, own: &Own) -> Result<(), Failure> {
+    let why = match weakness(password, own) {
+        None => return Ok(()),
+        Some(Weakness::Short) => format!("has fewer than {SHORTEST} characters; choose a longer one"),
+        Some(Weakness::OwnName) => "is the account's own name or address; choose another".to_owned(),
+        Some(Weakness::Common) => "is one of the commonest; choose another".to_owned(),
+    };
+    Err(Failure::misuse(format!("the password {why}, or have one made up with --generate")))
 }
 
 /// The client secret that was given, if one was, with what to call it in a refusal.

@@ -337,3 +337,26 @@ fn a_second_factor_is_given_and_is_alone_on_standard_output() {
     assert!(told["totp_uri"].as_str().unwrap().contains(told["totp_secret"].as_str().unwrap()), "{told}");
     assert_eq!(told["second_factor"], true);
 }
+
+#[test]
+fn a_password_that_a_guesser_begins_with_is_refused_as_on_the_account_page() {
+    // H-26
+    let server = Server::start();
+    let commands = Commands::on(&server.database_path());
+    for (password, said) in [
+        ("7 chars", "has fewer than 8 characters; choose a longer one, or have one made up with --generate"),
+        ("PassWord123", "is one of the commonest; choose another, or have one made up with --generate"),
+        ("alice@example.org", "is the account's own name or address; choose another, or have one made up with --generate"),
+    ] {
+        let set = commands.run_with(&["user", "passwd", "alice", "--password-stdin"], password);
+        assert_eq!(set.refused(MISUSE), format!("hallpass: the password {said}\n"));
+    }
+    let add = ["user", "add", "somebody", "--email", "some@example.org", "--display-name", "Some Body", "--password-stdin"];
+    for password in ["short", "password123", "somebody", "some body"] {
+        commands.run_with(&add, password).refused(MISUSE);
+    }
+    assert_eq!(commands.json(&["user", "list"]).as_array().unwrap().len(), 1);
+    let app = server.register("https://app.example/cb", "read");
+    server.password_token(&app, "read"); // the old one is still hers
+    commands.run_with(&add, "some other body").done();
+}

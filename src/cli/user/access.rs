@@ -6,9 +6,11 @@ use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
 use super::{Account, account_in, change};
-use crate::cli::secret::PasswordSource;
+use crate::cli::secret::{PasswordSource, refuse_weak};
 use crate::cli::{Failure, open_existing, output, tell};
+use crate::oauth::new_password::Own;
 use crate::oauth::password::Password;
+use crate::oauth::user::User;
 use crate::server::service::random;
 
 /// Set another password. Every session, code and token of the account ends.
@@ -120,7 +122,7 @@ struct WithPassword<'a> {
 impl Passwd {
     pub fn run(self) -> Result<(), Failure> {
         // Nobody types a new password twice to hear that there is no such account.
-        account_in(&open_existing(&self.db)?, &self.db, &self.name)?;
+        let account = account_in(&open_existing(&self.db)?, &self.db, &self.name)?;
         let source = PasswordSource {
             stdin: self.password_stdin,
             file: self.password_file.as_ref(),
@@ -128,6 +130,8 @@ impl Passwd {
             command: &["user", "passwd"],
         };
         let (password, is_made_up) = source.read()?;
+        let User { username, display_name, .. } = &account.user;
+        refuse_weak(&password, &Own { username, display_name, email: account.email.as_str() })?;
         let hash = Password::presented(&password).hash(random());
         let (before, after) = change(&self.db, &self.name, "user passwd", move |tx, account, now| {
             tx.change_password(account.user.id, &hash, None, now).map(Ok)

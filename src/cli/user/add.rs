@@ -6,8 +6,9 @@ use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
 use super::Account;
-use crate::cli::secret::PasswordSource;
+use crate::cli::secret::{PasswordSource, refuse_weak};
 use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
+use crate::oauth::new_password::Own;
 use crate::oauth::password::Password;
 use crate::oauth::user::{Email, Username};
 use crate::server::service::{now, random};
@@ -73,6 +74,8 @@ impl Add {
             command: &["user", "add"],
         };
         let (password, is_made_up) = source.read()?;
+        let own = Own { username: username.as_str(), display_name: &self.display_name, email: email.as_str() };
+        refuse_weak(&password, &own)?;
         let is_new = !self.db.exists();
         let store = open(&self.db, Role::Command)?;
         let hash = Password::presented(&password).hash(random());

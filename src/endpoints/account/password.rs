@@ -12,7 +12,7 @@ use crate::endpoints::session::{SignedIn, signed_in, with_session};
 use crate::endpoints::try_again::TryAgain;
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::event::EventKind;
-use crate::oauth::new_password::{Weakness, weakness};
+use crate::oauth::new_password::{Own, Weakness, weakness};
 use crate::oauth::password::Password;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, SessionId, form_token, is_form_token};
@@ -88,7 +88,8 @@ fn new_password(ctx: &Context, person: &SignedIn, params: &Params) -> Result<Res
         return Ok(Err(Notice::DifferentPasswords));
     }
     let email = ctx.store.read(|rows| rows.email_of(person.user.id))?;
-    Ok(match weakness(new, &person.user, &email).filter(|_| !ctx.config.dev) {
+    let own = Own { username: &person.user.username, display_name: &person.user.display_name, email: &email };
+    Ok(match weakness(new, &own).filter(|_| !ctx.config.dev) {
         None => Ok(Password::presented(new)),
         Some(Weakness::Short) => Err(Notice::ShortPassword),
         Some(Weakness::OwnName) => Err(Notice::OwnName),
