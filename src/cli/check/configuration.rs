@@ -9,7 +9,7 @@ use crate::config::BaseUrl;
 
 /// The base URL: that of the last start, and that of the next one if a variable says it.
 pub fn told(host: Option<&str>, variable: Variables) -> Vec<Finding> {
-    let is_insecure_allowed = variable("HALLPASS_INSECURE_HTTP").is_some();
+    let is_insecure_allowed = variable("HALLPASS_INSECURE_HTTP").is_some_and(|value| value != "0");
     let next = variable("HALLPASS_BASE_URL").map(|text| (BaseUrl::parse(&text, is_insecure_allowed), text));
     let finding = match (host, next) {
         (_, Some((Err(why), text))) => {
