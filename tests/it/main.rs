@@ -73,6 +73,7 @@ mod unit;
 mod upgrade;
 mod user_commands;
 mod whole_flow;
+mod year;
 
 #[path = "../programs/who.rs"]
 mod who;

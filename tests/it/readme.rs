@@ -30,17 +30,33 @@ fn the_examples_run_as_printed() {
 
 #[test]
 fn the_server_of_your_own_starts_as_printed() {
+    let line = serve();
+    assert_eq!(line[..6], ["hallpass", "serve", "--db", "hallpass.db", "--listen", "127.0.0.1:0"], "{line:?}");
+    let server = Server::start_with(&line[6..].iter().map(String::as_str).collect::<Vec<_>>());
+    let issuer = server.get("/.well-known/oauth-authorization-server").send().expect(200).json()["issuer"].clone();
+    assert_eq!(issuer, "https://auth.example/", "{line:?}");
+}
+
+/// The lines of the example of this name.
+pub fn example(name: &str) -> String {
+    let found = examples(&readme()).into_iter().find(|example| example.name == name);
+    found.unwrap_or_else(|| panic!("the README has no `<!-- test: {name} -->`")).script
+}
+
+/// The only line that begins so.
+pub fn line(beginning: &str) -> String {
+    let readme = readme();
+    let found: Vec<&str> = readme.lines().filter(|line| line.starts_with(beginning)).collect();
+    assert_eq!(found.len(), 1, "the README's lines that begin with {beginning:?}: {found:?}");
+    found[0].to_owned()
+}
+
+/// The words that start a server of one's own, on a port that is free.
+pub fn serve() -> Vec<String> {
     let readme = readme();
     let block = readme.split("<!-- run: serve -->\n```sh\n").nth(1).expect("the README has `<!-- run: serve -->` before ```sh");
     let line = block.lines().next().unwrap();
-    let words: Vec<&str> = line.split(' ').collect();
-    assert_eq!(words[..4], ["hallpass", "serve", "--db", "hallpass.db"], "{line}");
-    let port_of_its_own: Vec<&str> =
-        words[4..].iter().map(|word| if *word == "127.0.0.1:4480" { "127.0.0.1:0" } else { word }).collect();
-    assert!(port_of_its_own.contains(&"127.0.0.1:0"), "{line}");
-    let server = Server::start_with(&port_of_its_own[2..]);
-    let issuer = server.get("/.well-known/oauth-authorization-server").send().expect(200).json()["issuer"].clone();
-    assert_eq!(issuer, "https://auth.example/", "{line}");
+    line.split(' ').map(|word| if word == "127.0.0.1:4480" { "127.0.0.1:0" } else { word }.to_owned()).collect()
 }
 
 #[test]
