@@ -58,7 +58,7 @@ impl Backup {
         let onlooker = look_at(&self.db)?;
         let (unfinished, bytes) = copied(&onlooker, &self.db, &self.file)?;
         self.refuse_what_is_there()?;
-        unfinished.is_now(&self.file).map_err(|error| unwritable(&self.file, error))?;
+        unfinished.take_name(&self.file).map_err(|error| unwritable(&self.file, error))?;
         let from = self.db.display();
         tell(&format!("hallpass: {to} is {from} as it was a moment ago, {} KiB, and is whole", bytes.div_ceil(1 << 10)));
         let made = Made { file: to.to_string(), bytes, schema: onlooker.schema() };

@@ -65,7 +65,7 @@ impl Unfinished {
     }
 
     /// Gives the file, when it is on the disk, its name. Whatever had it before is gone.
-    pub fn is_now(mut self, name: &Path) -> io::Result<()> {
+    pub fn take_name(mut self, name: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, name)?;
         self.is_done = true;
@@ -189,7 +189,7 @@ mod tests {
         onlooker.copy_to(&to, &mut write).unwrap();
         assert!(steps > 1, "{steps}");
         examine(to.path()).unwrap();
-        to.is_now(&directory.join("copy.db")).unwrap();
+        to.take_name(&directory.join("copy.db")).unwrap();
         let copy = Connection::open(directory.join("copy.db")).unwrap();
         let changed = "SELECT count(*) FROM settings WHERE CAST(value AS INTEGER) <> 0";
         assert_eq!(copy.query_row(changed, [], |row| row.get(0)), Ok(0));
@@ -208,7 +208,7 @@ mod tests {
         assert!(matches!(Unfinished::beside(&name), Err(CopyError::Busy)));
         drop(first);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
-        Unfinished::beside(&name).unwrap().is_now(&name).unwrap();
+        Unfinished::beside(&name).unwrap().take_name(&name).unwrap();
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
         // What stands there may be anybody's.
         let theirs = directory.join("theirs");

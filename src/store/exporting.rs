@@ -71,6 +71,9 @@ const ALL: [List; 9] = [
     ("settings", "SELECT name, value FROM settings ORDER BY name"),
 ];
 
+/// Takes a row with the name of its list; or the name alone, where a list begins.
+pub type Each<'e, E> = &'e mut dyn FnMut(&str, Option<Map<String, Value>>) -> Result<(), E>;
+
 /// What a seed says of each, and of which.
 const SEED: [List; 3] = [
     (
@@ -107,18 +110,13 @@ const ON_REQUEST: [&str; 10] = [
 ];
 
 impl Read<'_> {
-    /// Hands over every row with the name of its list; of a list without rows, and at the beginning of each, the name alone. One
-    /// row is held at a time.
-    pub fn export<E: From<Fault>>(
-        &self,
-        what: Export,
-        each: &mut dyn FnMut(&str, Option<Map<String, Value>>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Hands over every row. One is held at a time.
+    pub fn export<E: From<Fault>>(&self, what: Export, each: Each<E>) -> Result<(), E> {
         let lists: &[List] = if what == Export::Seed { &SEED } else { &ALL };
         for (list, sql) in lists {
             each(list, None)?;
             let mut statement = self.connection.prepare(sql).map_err(Fault::from)?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut rows = statement.query([]).map_err(Fault::from)?;
             while let Some(row) = rows.next().map_err(Fault::from)? {
                 each(list, Some(object(row, &columns, what).map_err(Fault::from)?))?;

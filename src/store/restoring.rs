@@ -68,7 +68,7 @@ impl Restoration {
         for suffix in ["-wal", "-journal"] {
             set_aside(&path, &aside, suffix)?;
         }
-        unfinished.is_now(&path)?;
+        unfinished.take_name(&path)?;
         set_aside(&path, &aside, "-shm")?;
         sync_directory(&path)?;
         drop(held);

@@ -48,7 +48,7 @@ pub fn step_up(connection: &mut Connection, path: &Path, from: i32) -> Result<St
 fn back_up(connection: &Connection, to: &Path) -> Result<(), CopyError> {
     let unfinished = Unfinished::beside(to)?;
     copy(connection, unfinished.path(), &mut |_, _| {})?;
-    Ok(unfinished.is_now(to)?)
+    Ok(unfinished.take_name(to)?)
 }
 
 #[cfg(test)]

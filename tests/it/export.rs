@@ -129,6 +129,22 @@ fn a_seed_has_what_lives_and_the_keys_that_apply_reads() {
 }
 
 #[test]
+fn a_seed_that_is_applied_makes_a_server_that_knows_the_same_people_apps_and_tokens() {
+    // H-10
+    let (server, token) = lived_in();
+    server.sql("UPDATE clients SET name = 'Elk', website = 'https://elk.example', password_grant = 0, resource_server = 1");
+    let seed = Commands::on(&server.database_path()).done(&["export", "--seed"]);
+    let directory = fresh_directory();
+    let commands = Commands::on(&directory.join("hallpass.db"));
+    commands.run_with(&["apply", "-"], &seed).done();
+    assert_eq!(commands.done(&["export", "--seed"]), seed, "what it says of itself is the same");
+    let other = Server::start_in(directory, &[]);
+    assert_eq!(other.whoami(&token).expect(200).json()["username"], "alice");
+    Browser::new(&other).sign_in("alice", PASSWORD);
+    assert_eq!(commands.run_with(&["apply", "-", "--json"], &seed).done().matches("unchanged").count(), 4);
+}
+
+#[test]
 fn an_export_of_an_empty_file_has_empty_lists_and_of_an_old_one_none_and_changes_neither() {
     let directory = fresh_directory();
     let old = of_schema_1(&directory);
