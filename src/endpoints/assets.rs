@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::http::{Request, Response, StatusCode};
-use crate::pages::STYLESHEET;
+use crate::pages::stylesheet;
 
 const AVATAR: &[u8] = include_bytes!("../../templates/avatar.png");
 const HEADER: &[u8] = include_bytes!("../../templates/header.png");
@@ -10,8 +10,12 @@ const FAVICON: &[u8] = include_bytes!("../../templates/favicon.ico");
 /// There is nothing here to be found by searching.
 const ROBOTS: &[u8] = b"User-agent: *\nDisallow: /\n";
 
-pub fn stylesheet(_: &Context, _: &Request) -> Response {
-    kept("text/css; charset=utf-8", STYLESHEET.as_bytes())
+pub fn style(_: &Context, _: &Request) -> Response {
+    kept("text/css; charset=utf-8", stylesheet::style().as_bytes())
+}
+
+pub fn parts(_: &Context, _: &Request) -> Response {
+    kept("text/css; charset=utf-8", stylesheet::parts().as_bytes())
 }
 
 /// The picture of every account (C-ACC-02): clients fetch it without asking whether there is one.

@@ -10,12 +10,14 @@ use super::session::signed_in;
 use super::{Context, last_segment_under, row_id};
 use crate::http::header::prefers_json;
 use crate::http::{Request, Response, StatusCode};
-use crate::oauth::client::website_host;
+use crate::oauth::client::{Maker, website_host};
 use crate::oauth::event::EventKind;
 use crate::oauth::session::{Purpose, form_token, is_form_token};
 use crate::pages;
 
 const LIST: &str = "/oauth/authorized_applications";
+/// The list on which tokens alone stand.
+const TOKENS: &str = "/account/tokens";
 const UNDER_LIST: &str = "/oauth/authorized_applications/";
 /// In place of an app's id: every one of them.
 const ALL: &str = "all";
@@ -42,7 +44,7 @@ fn list(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             id: app.id,
             name: app.name,
             website: app.website.as_deref().and_then(website_host),
-            made_by: made_by(&app.made_by),
+            made_by: Maker::parse(&app.made_by),
             groups: pages::grouped(&scopes, None),
             scopes,
             since: app.created_at.0,
@@ -52,15 +54,6 @@ fn list(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     });
     let list = pages::AuthorizedApplications { username: &person.user.username, applications: applications.collect() };
     Ok(page(StatusCode::OK, render(ctx, request, &list)))
-}
-
-/// The words for a maker that is not the app itself.
-fn made_by(maker: &str) -> Option<&'static str> {
-    match maker {
-        "command line" => Some("command_line"),
-        "personal token" => Some("personal_token"),
-        _ => None,
-    }
 }
 
 /// `GET /oauth/authorized_applications/:id`, or `…/all`: the question before.
@@ -78,8 +71,11 @@ fn question(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if app.is_none() && id != ALL {
         return Err(PageError::NotFound("no app of this person's"));
     }
+    let is_token = app.is_some_and(|app| Maker::parse(&app.made_by) == Some(Maker::PersonalToken));
     let question = pages::Revocation {
         app: app.map(|app| app.name.as_str()),
+        is_token,
+        back: if is_token { TOKENS } else { LIST },
         action: format!("{UNDER_LIST}{id}"),
         authenticity_token: form_token(&person.session, Purpose::RevokeAuthorization, &[id]),
     };
@@ -102,6 +98,8 @@ fn revoke(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return Err(PageError::FormToken);
     }
     let client = row_id(id);
+    let tokens = ctx.store.read(|rows| rows.personal_tokens(person.user.id, ctx.now))?;
+    let back = if tokens.iter().any(|token| client == Some(token.client)) { TOKENS } else { LIST };
     if client.is_some() || id == ALL {
         let (proof, user, now) = (person.proof(), person.user.id, ctx.now);
         let revoked = event(ctx, request, EventKind::AuthorizationRevoked).by(user);
@@ -127,7 +125,7 @@ fn revoke(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     Ok(if prefers_json(&request.headers) {
         Response::empty(StatusCode::NO_CONTENT)
     } else {
-        Response::redirect(StatusCode::SEE_OTHER, LIST)
+        Response::redirect(StatusCode::SEE_OTHER, back)
     })
 }
 

@@ -231,6 +231,7 @@ fn is_quick(method: &Method, path: &str) -> bool {
             | "/.well-known/oauth-authorization-server"
             | "/.well-known/nodeinfo"
             | "/style.css"
+            | "/parts.css"
             | "/avatar.png"
             | "/header.png"
             | "/favicon.ico"

@@ -6,12 +6,14 @@ use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRequest;
 
 /// The pages somebody may be sent back to.
-const OWN_PAGES: [&str; 8] = [
+const OWN_PAGES: [&str; 10] = [
     "/",
     "/account",
     "/account/password",
     "/account/recovery_codes",
     "/account/second_factor",
+    "/account/tokens",
+    "/account/tokens/new",
     "/oauth/authorize",
     "/oauth/authorize/native",
     "/oauth/authorized_applications",

@@ -25,7 +25,7 @@ use Verb::{Delete, Get, Post};
 /// A path, and what it answers to.
 type Row = (&'static str, &'static [(Verb, Endpoint)]);
 
-const TABLE: [Row; 37] = [
+const TABLE: [Row; 40] = [
     ("/", &[(Get, home::get)]),
     ("/auth/sign_in", &[(Get, sign_in::get), (Post, sign_in::post)]),
     ("/auth/second_factor", &[(Get, second_step::get), (Post, second_step::post)]),
@@ -36,6 +36,8 @@ const TABLE: [Row; 37] = [
     ("/account/second_factor", &[(Get, account::second_factor::get), (Post, account::second_factor::post)]),
     ("/account/second_factor/end", &[(Post, account::second_factor::end)]),
     ("/account/recovery_codes", &[(Get, account::recovery_codes::get), (Post, account::recovery_codes::post)]),
+    ("/account/tokens", &[(Get, account::tokens::get), (Post, account::tokens::post)]),
+    ("/account/tokens/new", &[(Get, account::tokens::get_form)]),
     ("/account/sessions/end", &[(Post, account::sessions::end)]),
     ("/oauth/authorize", &[(Get, authorization::get), (Post, authorization::post), (Delete, authorization::delete)]),
     ("/oauth/authorize/native", &[(Get, authorization::native)]),
@@ -55,7 +57,8 @@ const TABLE: [Row; 37] = [
     ("/.well-known/nodeinfo", &[(Get, instance::nodeinfo_links)]),
     ("/nodeinfo/2.0", &[(Get, instance::nodeinfo)]),
     ("/health", &[(Get, home::health)]),
-    ("/style.css", &[(Get, assets::stylesheet)]),
+    ("/style.css", &[(Get, assets::style)]),
+    ("/parts.css", &[(Get, assets::parts)]),
     ("/avatar.png", &[(Get, assets::avatar)]),
     ("/header.png", &[(Get, assets::header)]),
     ("/favicon.ico", &[(Get, assets::favicon)]),

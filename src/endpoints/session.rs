@@ -15,6 +15,9 @@ use crate::store::{Fault, Write, is_use_worth_noting};
 const SESSION: &str = "hallpass_session";
 const PRE_SESSION: &str = "hallpass_pre_session";
 const HALF_SESSION: &str = "hallpass_half_session";
+/// What was done, for the page that a redirect leads to. A word of ours, looked up and never shown.
+const DONE: &str = "hallpass_done";
+const PASSWORD_CHANGED: &str = "password_changed";
 
 /// A person whose browser has a live session.
 pub struct SignedIn {
@@ -119,6 +122,21 @@ pub fn without_half_session(ctx: &Context, response: Response) -> Response {
 /// The answer, and the browser signed out.
 pub fn without_session(ctx: &Context, response: Response) -> Response {
     response.with_another("set-cookie", &our_cookie(ctx, SESSION, "", Keep::Discard))
+}
+
+/// The answer, and its next page told that the password was changed. In a query anybody's link could say so.
+pub fn with_password_changed(ctx: &Context, response: Response) -> Response {
+    response.with_another("set-cookie", &our_cookie(ctx, DONE, PASSWORD_CHANGED, Keep::Seconds(60)))
+}
+
+/// Whether this page is that one.
+pub fn says_password_changed(ctx: &Context, request: &Request) -> bool {
+    cookie(&request.headers, &cookie_name(ctx, DONE)) == Some(PASSWORD_CHANGED)
+}
+
+/// The answer that told it, after which it is told no more.
+pub fn without_done(ctx: &Context, response: Response) -> Response {
+    response.with_another("set-cookie", &our_cookie(ctx, DONE, "", Keep::Discard))
 }
 
 /// A cookie for the whole of this server and no script.

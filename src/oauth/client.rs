@@ -1,5 +1,6 @@
 //! Clients (RFC 6749 §2): on Mastodon's wire they are "apps". All are confidential (C-CLI-06).
 
+use serde::Serialize;
 use url::Url;
 
 use super::scope::ScopeSet;
@@ -53,6 +54,30 @@ pub fn is_given_client_id(text: &str) -> bool {
 /// RFC 3986 §2.3: what needs no escape wherever it is put, Basic included (H-12).
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._~-".contains(&byte)
+}
+
+/// Who made an app that nobody registered, as `schema.sql` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Maker {
+    /// The operator, for an app or for a token of an account's.
+    CommandLine,
+    /// A person, for a bot of their own: the app is as good as its one token, and nobody knows its secret.
+    PersonalToken,
+}
+
+impl Maker {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Maker::CommandLine => "command line",
+            Maker::PersonalToken => "personal token",
+        }
+    }
+
+    /// `None`: the app registered itself, here or where it was imported from.
+    pub fn parse(text: &str) -> Option<Maker> {
+        [Maker::CommandLine, Maker::PersonalToken].into_iter().find(|maker| maker.as_str() == text)
+    }
 }
 
 impl Client {

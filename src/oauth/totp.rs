@@ -54,13 +54,12 @@ impl TotpSecret {
             .find(|step| code_of(&self.0, *step, DIGITS).as_bytes().ct_eq(typed.as_bytes()).into())
     }
 
-    /// What the QR code says: this secret, for an account at an issuer.
+    /// What the QR code says: this secret, for an account at an issuer. The algorithm, the digits and the period are those that
+    /// every app takes where none are named.
     pub fn uri(&self, issuer: &str, account: &str) -> String {
         let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
         let secret = self.base32();
-        format!(
-            "otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_SECONDS}"
-        )
+        format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}")
     }
 }
 
@@ -191,8 +190,7 @@ mod tests {
     fn the_uri_names_issuer_and_account() {
         assert_eq!(
             secret().uri("auth.example", "alice b:&?"),
-            "otpauth://totp/auth.example:alice%20b%3A%26%3F?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=auth.example\
-             &algorithm=SHA1&digits=6&period=30"
+            "otpauth://totp/auth.example:alice%20b%3A%26%3F?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=auth.example"
         );
     }
 

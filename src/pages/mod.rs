@@ -5,21 +5,23 @@ mod account;
 mod language;
 mod permissions;
 mod proxy;
+pub mod stylesheet;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod words;
 
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
+use crate::oauth::client::Maker;
+
 pub use account::*;
 pub use language::Language;
-pub use permissions::{Group, Warning, grouped, warnings};
+pub use permissions::{Choices, Group, Warning, choices, grouped, offered_scopes, warnings};
 pub use proxy::*;
-
-/// The stylesheet of every page, served at its own address so that the CSP needs no `unsafe-inline`.
-pub const STYLESHEET: &str = include_str!("../../templates/style.css");
+pub use tokens::*;
 
 /// The one script there is: it sends the form of a `form_post` answer (contract H-31).
 pub const FORM_POST_SCRIPT: &str = "document.forms[0].submit()";
@@ -103,6 +105,13 @@ pub enum Notice {
     ShortPassword,
     OwnName,
     CommonPassword,
+    /// What is wrong with a token to be made.
+    TokenName,
+    TokenNameTaken,
+    NoScopes,
+    TooManyTokens,
+    /// What was done, told on the next page.
+    PasswordChanged,
 }
 
 /// Consent: who asks for what, and where the person will be sent.
@@ -170,8 +179,8 @@ pub struct AuthorizedApplication {
     pub id: i64,
     pub name: String,
     pub website: Option<String>,
-    /// Who made it, unless it registered itself: the rest of a key, `apps.made_by.…`.
-    pub made_by: Option<&'static str>,
+    /// Who made it, unless it registered itself.
+    pub made_by: Option<Maker>,
     pub groups: Vec<Group>,
     pub scopes: Vec<&'static str>,
     pub since: i64,
@@ -184,6 +193,10 @@ pub struct AuthorizedApplication {
 pub struct Revocation<'p> {
     /// `None`: all of them.
     pub app: Option<&'p str>,
+    /// It is no more than a token that the person made.
+    pub is_token: bool,
+    /// Where they came from.
+    pub back: &'p str,
     pub action: String,
     pub authenticity_token: String,
 }
@@ -253,7 +266,7 @@ impl Pages {
     /// `title` is what the server calls itself; `dev` puts a line on every page that says so.
     pub fn new(title: &str, dev: bool) -> Pages {
         let mut environment = Environment::new();
-        for (name, source) in TEMPLATES.iter().chain(&account::TEMPLATES) {
+        for (name, source) in TEMPLATES.iter().chain(&account::TEMPLATES).chain(&tokens::TEMPLATES) {
             environment.add_template(name, source).expect("every template parses, as a test shows");
         }
         let offers = Language::all().map(|one| Offer { tag: one.tag(), name: one.name() });

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::oauth::scope::SERVER_SCOPES;
+
 /// Permissions about one subject.
 #[derive(Debug, Serialize)]
 pub struct Group {
@@ -18,6 +20,14 @@ pub struct Permission {
     pub has_words: bool,
     /// Asked for, and not had before.
     pub is_new: bool,
+}
+
+/// Permissions about one subject, to choose from.
+#[derive(Debug, Serialize)]
+pub struct Choices {
+    pub subject: Subject,
+    /// Each with whether it is chosen.
+    pub scopes: Vec<(&'static str, bool)>,
 }
 
 /// In the order in which groups of the same risk stand.
@@ -57,6 +67,27 @@ pub enum Warning {
     AdministrationWithoutEffect,
     /// To act as this person everywhere.
     WholeAccount,
+}
+
+/// The scopes that a person may give to a bot: those of administration count for administrators alone (H-21).
+pub fn offered_scopes(is_administrator: bool) -> impl Iterator<Item = &'static str> {
+    SERVER_SCOPES.into_iter().filter(move |scope| is_administrator || !scope.starts_with("admin:"))
+}
+
+/// All of them, in groups as on the consent page; administration, which hardly a bot is for, comes last.
+pub fn choices(is_administrator: bool, chosen: &[&str]) -> Vec<Choices> {
+    let mut all: Vec<Choices> = Vec::new();
+    let mut scopes: Vec<&'static str> = offered_scopes(is_administrator).collect();
+    scopes.sort_by_key(|scope| std::cmp::Reverse(risk_of(scope))); // stable
+    for scope in scopes {
+        let (subject, choice) = (subject_of(scope), (scope, chosen.contains(&scope)));
+        match all.iter_mut().find(|choices| choices.subject == subject) {
+            Some(choices) => choices.scopes.push(choice),
+            None => all.push(Choices { subject, scopes: vec![choice] }),
+        }
+    }
+    all.sort_by_key(|choices| choices.subject == Subject::Administration);
+    all
 }
 
 /// Groups what is asked for. `held` is what the app has already, if it has anything.
@@ -143,8 +174,6 @@ fn nature(scope: &str) -> Option<(Subject, Risk)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::scope::SERVER_SCOPES;
-
     /// `subject: scope scope; subject: scope`, new ones with a plus.
     fn told(scopes: &str, held: Option<&str>) -> String {
         let scopes: Vec<&str> = scopes.split_whitespace().collect();
@@ -216,6 +245,23 @@ mod tests {
             assert_eq!(told(scopes, Some(held)), expected, "{scopes} beside {held}");
         }
         assert_eq!(told("read", None), "Account: read", "for who is new nothing is marked");
+    }
+
+    #[test]
+    fn every_scope_may_be_chosen_and_administration_by_administrators_alone() {
+        for is_administrator in [true, false] {
+            let groups = choices(is_administrator, &["write:media", "admin:read"]);
+            let mut offered: Vec<&str> = groups.iter().flat_map(|group| &group.scopes).map(|(scope, _)| *scope).collect();
+            assert_eq!(groups.last().unwrap().subject == Subject::Administration, is_administrator);
+            assert_eq!((groups[0].subject, groups[0].scopes[0]), (Subject::Account, ("write", false)));
+            let chosen = groups.iter().flat_map(|group| &group.scopes).filter(|(_, is_chosen)| *is_chosen);
+            assert_eq!(chosen.count(), if is_administrator { 2 } else { 1 });
+            let mut expected: Vec<&str> = offered_scopes(is_administrator).collect();
+            assert_eq!(expected.len(), if is_administrator { 47 } else { 31 });
+            offered.sort();
+            expected.sort();
+            assert_eq!(offered, expected);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ const SPOOFED: [&str; 7] =
     ["Remote-User", "Remote-Id", "Remote-Email", "Remote-Name", "Remote-Scopes", "Remote-Client", "Remote-Groups"];
 /// Where hallpass answers on its own host: besides `/` and the people (`/@name`), these files, and these folders with all below
 /// them.
-const FILES: [&str; 5] = ["style.css", "avatar.png", "header.png", "favicon.ico", "robots.txt"];
+const FILES: [&str; 6] = ["style.css", "parts.css", "avatar.png", "header.png", "favicon.ico", "robots.txt"];
 const FOLDERS: [&str; 11] = [
     "oauth",
     "auth",

@@ -43,7 +43,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use access_tokens::{GivenToken, NewToken, TokenOnFile};
-pub use administration::{ClientOnFile, Imported, SessionOnFile, TokenFilter, UserChange, UserOnFile};
+pub use administration::{ClientOnFile, Imported, NewPlainToken, SessionOnFile, TokenFilter, UserChange, UserOnFile};
 pub use authorization_codes::NewCode;
 pub use checking::TableSize;
 pub use copying::{CopyError, Unfinished, examine};

@@ -50,6 +50,7 @@ fn state(server: &Server) -> Vec<String> {
     let mut state = rows(users);
     state.extend(rows("SELECT concat_ws('|', user, hex(hash)) FROM recovery_codes ORDER BY hash"));
     state.extend(rows("SELECT concat_ws('|', user, hex(hash)) FROM sessions ORDER BY hash"));
+    state.extend(rows("SELECT hex(hash) FROM access_tokens ORDER BY hash"));
     state
 }
 
@@ -58,7 +59,14 @@ fn nothing_is_shown_to_people_who_are_not_signed_in() {
     // C-SEC-07, C-AUT-04, H-15
     let server = Server::start();
     let token = server.password_token(&server.register(CALLBACK, "read write"), "read write").access_token;
-    for path in ["/account", "/account/password", "/account/second_factor", "/account/recovery_codes"] {
+    for path in [
+        "/account",
+        "/account/password",
+        "/account/second_factor",
+        "/account/recovery_codes",
+        "/account/tokens",
+        "/account/tokens/new",
+    ] {
         for request in [server.get(path), server.get(path).bearer(&token)] {
             let answer = request.accept("text/html").send().expect(302);
             assert_eq!(answer.location(), format!("/auth/sign_in?{}", form_encode(&[("return_to", path)])));
@@ -68,9 +76,14 @@ fn nothing_is_shown_to_people_who_are_not_signed_in() {
         let answer = browser.get(path);
         assert_eq!(browser.sign_in_at(answer, "alice", PASSWORD).expect(303).location(), path);
     }
-    for path in
-        ["/account/password", "/account/second_factor", "/account/second_factor/end", "/account/recovery_codes", END_SESSIONS]
-    {
+    for path in [
+        "/account/password",
+        "/account/second_factor",
+        "/account/second_factor/end",
+        "/account/recovery_codes",
+        "/account/tokens",
+        END_SESSIONS,
+    ] {
         for request in [server.post(path).form(&[("x", "1")]), server.post(path).form(&[("x", "1")]).bearer(&token)] {
             let answer = request.accept("text/html").send().expect(303);
             assert_eq!(answer.location(), "/auth/sign_in?return_to=%2Faccount", "{path}");
@@ -92,7 +105,9 @@ fn every_form_of_the_account_needs_its_token() {
         let form = account.iter().find(|form| form.action == END_SESSIONS && form.value("session").is_some() == one);
         form.expect("a form to end sessions").clone()
     });
-    let before_factor = vec![set_up, change_form(&mut browser, PASSWORD, NEW, NEW), end_one.clone(), end_others];
+    let token = browser.form_at("/account/tokens/new", "/account/tokens").with("name", "bot").with("read", "on");
+    let token = token.with("user[password]", PASSWORD);
+    let before_factor = vec![set_up, token, change_form(&mut browser, PASSWORD, NEW, NEW), end_one.clone(), end_others];
     check_tokens(&server, &mut browser, &mut other, before_factor);
 
     let authenticator = Authenticator::of(&server, "alice");
@@ -143,6 +158,7 @@ fn the_forms_of_the_account_are_taken_from_our_own_pages_alone() {
         "/account/second_factor",
         "/account/second_factor/end",
         "/account/recovery_codes",
+        "/account/tokens",
         END_SESSIONS,
     ] {
         for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")] {
@@ -172,6 +188,12 @@ fn a_new_password_ends_all_that_the_old_one_opened() {
     let form = change_form(&mut browser, PASSWORD, NEW, NEW);
     assert_eq!(browser.submit(&form).expect(303).location(), "/account");
 
+    // told once, and not by what a link says
+    let told = browser.get("/account").expect(200).text();
+    assert!(told.contains("role=\"status\">Your password is changed, and you are signed out everywhere else.</p>"), "{told}");
+    for path in ["/account", "/account?done=password_changed&notice=password_changed"] {
+        assert!(!browser.get(path).expect(200).text().contains("role=\"status\""), "{path}");
+    }
     assert!(browser.is_signed_in() && browser.cookies != old);
     assert!(!Browser { server: &server, cookies: old }.is_signed_in() && !elsewhere.is_signed_in());
     assert_eq!(server.whoami(&token).expect(401).json(), serde_json::json!({ "error": say::T_REVOKED }));
@@ -273,6 +295,8 @@ fn a_change_is_refused_when_its_session_or_account_ends_before_the_write() {
         ("/account/second_factor/end", true),
         ("/account/recovery_codes", true),
         (END_SESSIONS, false),
+        ("/account/tokens", false),
+        ("/account/tokens", true),
     ] {
         for change in ["DELETE FROM sessions", "UPDATE users SET disabled_at = 1"] {
             server.sql("DELETE FROM sessions; UPDATE users SET disabled_at = NULL, totp_secret = NULL");
@@ -284,7 +308,19 @@ fn a_change_is_refused_when_its_session_or_account_ends_before_the_write() {
                     let authenticator = Authenticator::scanned(form.value("secret").unwrap());
                     form.with("user[otp_attempt]", &code(&authenticator))
                 }
-                END_SESSIONS => browser.form_at("/account", action),
+                END_SESSIONS => {
+                    signed_in(&server);
+                    browser.form_at("/account", action)
+                }
+                "/account/tokens" => {
+                    let authenticator = has_factor.then(|| Authenticator::of(&server, "alice"));
+                    let form = browser.form_at("/account/tokens/new", action).with("user[password]", PASSWORD);
+                    let form = form.with("name", "bot").with("read", "on");
+                    match authenticator {
+                        Some(authenticator) => form.with("user[otp_attempt]", &code(&authenticator)),
+                        None => form,
+                    }
+                }
                 _ => {
                     let authenticator = Authenticator::of(&server, "alice");
                     let form = browser.form_at(action.trim_end_matches("/end"), action).with("user[password]", PASSWORD);
@@ -295,7 +331,8 @@ fn a_change_is_refused_when_its_session_or_account_ends_before_the_write() {
                 let sql = "SELECT concat_ws('|', password_hash, hex(totp_secret)) FROM users";
                 server.database().query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()
             };
-            let before = (kept(&server), count(&server, "recovery_codes"));
+            let kept = |server: &Server| (kept(server), count(server, "recovery_codes"), count(server, "access_tokens"));
+            let before = kept(&server);
             let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let answer = answer_across(&server, &browser.request("POST", action).form(&pairs), change);
             let is_told = match (has_factor, change.starts_with("UPDATE")) {
@@ -304,7 +341,7 @@ fn a_change_is_refused_when_its_session_or_account_ends_before_the_write() {
             };
             assert!(is_told, "{action}, {change}: {answer:?}");
             assert!(answer.headers("set-cookie").is_empty(), "{action}, {change}");
-            assert_eq!((kept(&server), count(&server, "recovery_codes")), before, "{action}, {change}");
+            assert_eq!(kept(&server), before, "{action}, {change}");
         }
     }
 }
@@ -316,6 +353,7 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
     server.add_user("bob", "bob@example.org", "the password of bob");
     let mut bob = Browser::new(&server);
     bob.sign_in("bob", "the password of bob");
+    Browser::new(&server).sign_in("bob", "the password of bob");
     let mut firefox = signed_in_as(&server, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
     server.sql("UPDATE sessions SET last_used_at = 1800003599, created_at = 1799990000 WHERE browser = 'Firefox on Linux'");
     let mut script = signed_in_as(&server, "<script>alert(1)</script>");
@@ -332,6 +370,16 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
         sections.iter().map(|section| words(section)).find(|words| words.contains("Firefox on Linux")).expect("Firefox");
     assert!(firefoxs.contains("Since 15 January 2027 · last used 15 January 2027, 08:00 UTC"), "{firefoxs}");
     assert!(!text.contains("alert(1)"), "{text}");
+    // each button says, to who cannot see what stands around it, which browser it is about
+    for section in sections.iter().filter(|section| section.contains("<form")) {
+        let id = section.split("<p id=\"").nth(1).unwrap().split('"').next().unwrap();
+        let button = section.split("<button").nth(1).unwrap();
+        let number = &id[1..];
+        assert!(
+            button.starts_with(&format!(" id=\"o{number}\" class=\"second\" aria-labelledby=\"o{number} {id}\"")),
+            "{section}"
+        );
+    }
 
     // one, and not somebody else's
     let page = here.get("/account").expect(200);
@@ -356,8 +404,10 @@ fn the_browsers_are_listed_and_signed_out_by_their_owner() {
     let mut others = here.get("/account").expect(200).forms().into_iter();
     let others = others.rfind(|form| form.action == END_SESSIONS && form.value("session").is_none()).expect("all others");
     here.submit(&others).expect(303);
+    let alone = here.get("/account").expect(200);
+    assert!(!alone.forms().iter().any(|form| form.action == END_SESSIONS), "there is nowhere else: {}", alone.text());
     assert!(here.is_signed_in() && !script.is_signed_in() && bob.is_signed_in());
-    assert_eq!(count(&server, "sessions"), 2);
+    assert_eq!(count(&server, "sessions"), 3);
 }
 
 #[test]
@@ -415,7 +465,7 @@ fn ended_sessions_are_not_listed_and_many_still_make_a_page() {
          SELECT randomblob(32), id, unixepoch() - i, unixepoch() - i FROM users, n",
     );
     server.sql("UPDATE sessions SET last_used_at = last_used_at - 60 WHERE address <> ''");
-    assert_eq!(listed(&mut browser), 10);
+    assert_eq!(listed(&mut browser), 6);
     let page = browser.get("/account").expect(200);
     assert!(page.body.len() < 12 * 1024 && page.text().contains("this browser"), "{}", page.text());
 }

@@ -357,9 +357,12 @@ fn every_api_answer_has_an_id_of_its_own() {
 fn stylesheet_and_pictures_have_their_types_and_may_be_kept() {
     // C-SEC-06: with nosniff a stylesheet of another type is none
     let server = Server::start();
-    for (path, content_type) in
-        [("/style.css", "text/css; charset=utf-8"), ("/avatar.png", "image/png"), ("/header.png", "image/png")]
-    {
+    for (path, content_type) in [
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/parts.css", "text/css; charset=utf-8"),
+        ("/avatar.png", "image/png"),
+        ("/header.png", "image/png"),
+    ] {
         let answer = server.get(path).send().expect(200);
         assert_eq!(answer.header("content-type"), Some(content_type), "{path}");
         assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"), "{path}");

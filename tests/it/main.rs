@@ -46,6 +46,7 @@ mod metrics;
 mod pages;
 mod parameters;
 mod password;
+mod personal_tokens;
 mod precedence;
 mod probes;
 mod programs;

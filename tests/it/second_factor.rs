@@ -63,7 +63,7 @@ fn the_whole_way_of_a_second_factor_from_setting_it_up_to_taking_it_away() {
     let form = page.forms().remove(0);
     let secret = form.value("secret").unwrap().to_string();
     assert_eq!(secret.len(), 32);
-    let uri = format!("otpauth://totp/127.0.0.1:alice?secret={secret}&issuer=127.0.0.1&algorithm=SHA1&digits=6&period=30");
+    let uri = format!("otpauth://totp/127.0.0.1:alice?secret={secret}&issuer=127.0.0.1");
     let text = unescape(&page.text());
     assert!(text.contains(&uri) && text.contains("<svg") && !text.contains("<script") && !text.contains("style="), "{text}");
     let authenticator = Authenticator::scanned(&secret);

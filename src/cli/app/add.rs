@@ -7,7 +7,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::{Application, WithSecret, app_in, called, given_secret};
 use crate::cli::secret::client_secret;
 use crate::cli::{Exit, Failure, done, failed_at, open, output, tell};
-use crate::oauth::client::{Client, ClientSecret, is_given_client_id};
+use crate::oauth::client::{Client, ClientSecret, Maker, is_given_client_id};
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
 use crate::oauth::secret::Secret;
@@ -77,7 +77,7 @@ impl Add {
         let (hash, id, now) = (secret.hashed(), client_id.clone(), now());
         let (password_grant, resource_server) = (!self.no_password_grant, self.resource_server);
         let added = store.patient().write(move |tx| {
-            let Some(client) = tx.add_own_client(registration, id, hash, now)? else { return Ok(None) };
+            let Some(client) = tx.add_own_client(registration, id, hash, Maker::CommandLine, now)? else { return Ok(None) };
             tx.set_client_rights(client.id, password_grant, resource_server)?;
             tx.note_event(&done("app add").with_app(client.id), now)?;
             Ok(Some(client))

@@ -8,15 +8,14 @@ use serde::Serialize;
 use super::PrintedToken;
 use crate::cli::{Exit, Failure, done, failed_at, open_existing, output, tell, user};
 use crate::config::duration;
-use crate::oauth::access_token::{AccessToken, IssuedToken};
-use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::client::Maker;
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
 use crate::oauth::scope::ScopeSet;
-use crate::oauth::secret::{Hashed, Secret};
+use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
 use crate::server::service::{now, random};
-use crate::store::{Fault, TokenOnFile, Write};
+use crate::store::{Fault, NewPlainToken, TokenOnFile, Write};
 
 /// Make a token that acts for an account, and print it, alone, on standard output. It is not shown again.
 #[derive(FromArgs, ArgsInfo)]
@@ -61,19 +60,6 @@ struct Created<'a> {
     access_token: &'a str,
 }
 
-/// What is to be made, as it moves into the write.
-struct Wanted {
-    user: String,
-    scopes: ScopeSet,
-    app: Registration,
-    /// For an app that has to be made. Nobody knows its secret until somebody rotates it.
-    client_id: String,
-    secret_hash: Hashed<ClientSecret>,
-    token: Hashed<AccessToken>,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-}
-
 /// Why no token is made.
 enum Refusal {
     NoAccount,
@@ -89,19 +75,12 @@ impl Create {
         let expires = expires.map_err(|why| Failure::misuse(format!("--expires {why}")))?;
         let app = Registration::check(Some(&self.app_name), Some(OUT_OF_BAND[0]), Some(&scopes.to_string()), None)
             .map_err(|faults| Failure::misuse(format!("--app-name {:?}: {}", self.app_name, faults.join(", "))))?;
-        let (access_token, now) = (AccessToken::from_random(random()), now());
-        let wanted = Wanted {
-            user: self.user.clone(),
-            scopes,
-            app,
-            client_id: Client::new_id(random()),
-            secret_hash: ClientSecret::from_random(random()).hashed(),
-            token: access_token.hashed(),
-            expires_at: expires.map(|seconds| now.plus(seconds)),
-            now,
-        };
+        let now = now();
+        let expires_at = expires.map(|seconds| now.plus(seconds));
+        let (access_token, new) = NewPlainToken::draw(app, Maker::CommandLine, expires_at, &random);
         let store = open_existing(&self.db)?;
-        let made = store.patient().write(move |tx| wanted.make(tx)).map_err(failed_at(&self.db))?;
+        let user = self.user.clone();
+        let made = store.patient().write(move |tx| make(tx, &user, new, now)).map_err(failed_at(&self.db))?;
         let found = made.map_err(|refusal| match refusal {
             Refusal::NoAccount => user::unknown(&self.user),
             Refusal::Disabled => {
@@ -125,40 +104,13 @@ impl Create {
     }
 }
 
-impl Wanted {
-    fn make(self, tx: &Write) -> Result<Result<TokenOnFile, Refusal>, Fault> {
-        let Some(account) = tx.user_on_file(&self.user, self.now)? else { return Ok(Err(Refusal::NoAccount)) };
-        if account.user.is_disabled {
-            return Ok(Err(Refusal::Disabled));
-        }
-        let client = match tx.own_client_named(&self.app.name)? {
-            Some(client) => registered_for(tx, client, &self.scopes)?,
-            None => tx
-                .add_own_client(self.app, self.client_id, self.secret_hash, self.now)?
-                .ok_or_else(|| Fault::Bug("32 random bytes were an app's id already".into()))?,
-        };
-        tx.add_plain_token(&IssuedToken {
-            hash: self.token,
-            client: client.id,
-            user: Some(account.user.id),
-            scopes: self.scopes,
-            created_at: self.now,
-            expires_at: self.expires_at,
-            revoked_at: None,
-        })?;
-        let event = done(&format!("token create {}", self.token.name()));
-        tx.note_event(&event.by(account.user.id).with_app(client.id), self.now)?;
-        let made = tx.access_token(&self.token)?;
-        made.map(Ok).ok_or_else(|| Fault::Bug("the token that was just made is not there".into()))
+fn make(tx: &Write, user: &str, new: NewPlainToken, now: Timestamp) -> Result<Result<TokenOnFile, Refusal>, Fault> {
+    let Some(account) = tx.user_on_file(user, now)? else { return Ok(Err(Refusal::NoAccount)) };
+    if account.user.is_disabled {
+        return Ok(Err(Refusal::Disabled));
     }
-}
-
-/// The app, registered for these scopes too: no token does what its app could not ask for.
-fn registered_for(tx: &Write, client: Client, scopes: &ScopeSet) -> Result<Client, Fault> {
-    if !scopes.is_subset_of(&client.scopes) {
-        let Client { name, redirect_uris, website, .. } = client.clone();
-        let scopes = ScopeSet::from_stored(&format!("{} {scopes}", client.scopes));
-        tx.change_client(client.id, &Registration { name, redirect_uris, scopes, website })?;
-    }
-    Ok(client)
+    let made = tx.make_plain_token(new, account.user.id, now)?;
+    let event = done(&format!("token create {}", made.token.hash.name()));
+    tx.note_event(&event.by(account.user.id).with_app(made.client.id), now)?;
+    Ok(Ok(made))
 }

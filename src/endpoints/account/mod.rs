@@ -1,25 +1,24 @@
 //! `/account`: what a person can see of their account and change in it: the password, the second factor, the browsers in which
-//! they are signed in. Nothing of it is for anybody else, apps included: no token opens these pages (C-AUT-04).
+//! they are signed in, the tokens of their bots. Nothing of it is for anybody else, apps included: no token opens these pages (C-AUT-04).
 
 pub mod password;
 pub mod recovery_codes;
 pub mod second_factor;
 pub mod sessions;
+pub mod tokens;
 
 use super::Context;
 use super::error::PageError;
 use super::page::{page, render};
 use super::return_to::{ReturnTo, to_sign_in};
-use super::session::signed_in;
+use super::session::{says_password_changed, signed_in, without_done};
 use crate::http::user_agent::family_and_system;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, form_token};
-use crate::pages;
+use crate::pages::{self, Notice, SESSIONS_SHOWN};
 
 const ACCOUNT: &str = "/account";
-/// So many sessions fit on a page; who has more can end all others.
-const SESSIONS_SHOWN: usize = 10;
 
 pub fn get(ctx: &Context, request: &Request) -> Response {
     show(ctx, request).unwrap_or_else(|error| error.page(ctx, request))
@@ -48,14 +47,17 @@ fn show(ctx: &Context, request: &Request) -> Result<Response, PageError> {
             last_used: session.last_used_at.hour().0,
         }
     });
+    let is_changed = says_password_changed(ctx, request);
     let account = pages::Account {
         username: &user.username,
         email: &email,
+        notice: is_changed.then_some(&Notice::PasswordChanged),
         recovery_codes: user.has_second_factor.then_some(recovery_codes),
         sessions: sessions.collect(),
         end_others_token: form_token(&person.session, Purpose::EndOtherSessions, &[]),
     };
-    Ok(page(StatusCode::OK, render(ctx, request, &account)))
+    let shown = page(StatusCode::OK, render(ctx, request, &account));
+    Ok(if is_changed { without_done(ctx, shown) } else { shown })
 }
 
 /// After a click that came without a session, or whose session ended meanwhile.

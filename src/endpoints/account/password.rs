@@ -8,7 +8,7 @@ use crate::endpoints::events::event;
 use crate::endpoints::page::{page, render_once};
 use crate::endpoints::resource_owner::prove_own_password;
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
-use crate::endpoints::session::{SignedIn, signed_in, with_session};
+use crate::endpoints::session::{SignedIn, signed_in, with_password_changed, with_session};
 use crate::endpoints::try_again::TryAgain;
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::event::EventKind;
@@ -74,7 +74,7 @@ fn change(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         Ok(true)
     })?;
     Ok(match is_done {
-        true => with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, ACCOUNT), &session),
+        true => with_password_changed(ctx, with_session(ctx, Response::redirect(StatusCode::SEE_OTHER, ACCOUNT), &session)),
         false => signed_out(),
     })
 }

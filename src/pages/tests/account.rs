@@ -11,6 +11,7 @@ pub fn states() -> Vec<State> {
         state("second step throttled", second_step(Some(&Notice::ThrottledCodes { minutes: 5 }))),
         state("account", account(None)),
         state("account with a second factor", account(Some(10))),
+        state("account with a new password", Account { notice: Some(&Notice::PasswordChanged), ..account(None) }),
         state("password", change_password(None)),
         state("password wrong", change_password(Some(&Notice::WrongOldPassword))),
         state("password blank", change_password(Some(&Notice::BlankPassword))),
@@ -40,7 +41,7 @@ fn second_step(notice: Option<&'static Notice>) -> SecondStep<'static> {
     }
 }
 
-fn account(recovery_codes: Option<i64>) -> Account<'static> {
+pub fn account(recovery_codes: Option<i64>) -> Account<'static> {
     let browser = |is_this, browser: &str, system: &str| SignedInBrowser {
         name: token(),
         is_this,
@@ -55,6 +56,7 @@ fn account(recovery_codes: Option<i64>) -> Account<'static> {
         username: "alice",
         email: "alice@example.org",
         recovery_codes,
+        notice: None,
         sessions: vec![
             browser(true, "Firefox", "Linux"),
             browser(false, "Safari", ""),
@@ -68,13 +70,13 @@ fn change_password(notice: Option<&'static Notice>) -> ChangePassword<'static> {
     ChangePassword { username: "alice", notice, authenticity_token: token() }
 }
 
-/// With one line for a drawing: what is drawn has a test of its own, and is more than the rest of the page.
-fn set_up(notice: Option<&'static Notice>) -> SetUpSecondFactor<'static> {
+/// With one line for a drawing: what is drawn has a test of its own, and is as much as the rest of the page.
+pub fn set_up(notice: Option<&'static Notice>) -> SetUpSecondFactor<'static> {
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     SetUpSecondFactor {
         username: "alice",
         notice,
-        uri: format!("otpauth://totp/auth.example:alice?secret={secret}&issuer=auth.example&algorithm=SHA1&digits=6&period=30"),
+        uri: format!("otpauth://totp/auth.example:alice?secret={secret}&issuer=auth.example"),
         qr_code: QrCode { side: 45, path: "M4 4.5h7".into() },
         secret: secret.into(),
         authenticity_token: token(),

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 
-use crate::oauth::client::{Client, ClientSecret};
+use crate::oauth::client::{Client, ClientSecret, Maker};
 use crate::oauth::registration::Registration;
 use crate::oauth::secret::Hashed;
 use crate::oauth::time::Timestamp;
@@ -81,19 +81,21 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Adds an app for the operator; `None` if the id is, or was, another's.
+    /// Adds an app that nobody registered; `None` if the id is, or was, another's.
     pub fn add_own_client(
         &self,
         registration: Registration,
         client_id: String,
         secret_hash: Hashed<ClientSecret>,
+        made_by: Maker,
         now: Timestamp,
     ) -> Result<Option<Client>, Fault> {
         if self.connection.prepare_cached("SELECT 1 FROM clients WHERE client_id = ?1")?.exists([&client_id])? {
             return Ok(None);
         }
         let client = self.add_client(registration, client_id, secret_hash, now)?;
-        self.connection.prepare_cached("UPDATE clients SET made_by = 'command line' WHERE id = ?1")?.execute([client.id])?;
+        let sql = "UPDATE clients SET made_by = ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute(rusqlite::params![client.id, made_by.as_str()])?;
         Ok(Some(client))
     }
 

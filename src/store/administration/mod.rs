@@ -3,10 +3,12 @@
 
 mod clients;
 mod imported;
+mod plain_tokens;
 mod tokens;
 mod users;
 
 pub use clients::ClientOnFile;
 pub use imported::Imported;
+pub use plain_tokens::NewPlainToken;
 pub use tokens::TokenFilter;
 pub use users::{SessionOnFile, UserChange, UserOnFile};

@@ -3,6 +3,7 @@
 use super::{Change, Writing};
 use crate::cli::done;
 use crate::cli::seed::SeedApp;
+use crate::oauth::client::Maker;
 use crate::oauth::redirect_uri::OUT_OF_BAND;
 use crate::oauth::registration::Registration;
 use crate::oauth::scope::ScopeSet;
@@ -72,7 +73,7 @@ impl Writing<'_> {
             Ok(registration) => registration,
             Err(faults) => return self.fault(place, "redirect_uris", faults.join(", ")),
         };
-        let Some(client) = tx.add_own_client(registration, app.client_id.clone(), secret, now)? else {
+        let Some(client) = tx.add_own_client(registration, app.client_id.clone(), secret, Maker::CommandLine, now)? else {
             return self.fault(place, "client_id", "was another app's; choose another");
         };
         tx.set_client_rights(client.id, app.password_grant.unwrap_or(true), app.resource_server.unwrap_or(false))?;
