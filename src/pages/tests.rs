@@ -233,6 +233,24 @@ fn every_page_renders_in_every_language_within_12_kib_with_its_style() {
 }
 
 #[test]
+fn a_date_is_written_as_in_its_language() {
+    let since = |tag, since| {
+        let frame = Frame { language: Language::first_of([tag]).unwrap(), here: None };
+        pages().render(frame, &Profile { name: "", handle: String::new(), since }).text
+    };
+    for (tag, first, second) in [
+        ("en", "1 January 2026", "2 January 2026"),
+        ("de", "1. Januar 2026", "2. Januar 2026"),
+        ("fr", "1er janvier 2026", "2 janvier 2026"),
+        ("pt-BR", "1º de janeiro de 2026", "2 de janeiro de 2026"),
+        ("ja", "2026年1月1日", "2026年1月2日"),
+    ] {
+        assert!(since(tag, SINCE).contains(&format!(">{first}</time>")), "{tag}");
+        assert!(since(tag, SINCE + 86_400).contains(&format!(">{second}</time>")), "{tag}");
+    }
+}
+
+#[test]
 fn every_scope_renders_in_every_language() {
     for language in Language::all() {
         let frame = Frame { language, here: None };

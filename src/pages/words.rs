@@ -104,11 +104,11 @@ fn filled(state: &State, key: &str, fill: impl Fn(&mut String, &str) -> Result<(
     Ok(html)
 }
 
-/// `21 November 2026`, in the order and with the names of the page's language.
+/// `21 November 2026`, in the order and with the names of the page's language; some write the first of a month in a way of its own.
 fn date(state: &State, at: Timestamp) -> Result<String, Error> {
     let (year, month, day) = at.date();
     let name = find(state, &format!("month.{month}"))?;
-    filled(state, "date", |text, placeholder| {
+    filled(state, if day == 1 { "date.first" } else { "date" }, |text, placeholder| {
         match placeholder {
             "year" => write!(text, "{year}"),
             "month" => write!(text, "{}", HtmlEscape(name)),
