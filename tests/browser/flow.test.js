@@ -153,7 +153,7 @@ test("another account can be used, for the same request", async (t) => {
   const { page, complaints } = await person(t, browser);
   await page.goto(there.start);
   await signIn(page);
-  await submit(page, page.locator(".person button"));
+  await submit(page, page.locator(".well button"));
   assert.match(await page.textContent(".lead"), /Elk/);
   await signIn(page);
   await submit(page, allow(page));

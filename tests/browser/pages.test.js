@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 
 import { codeOf } from "./support/authenticator.js";
 import { allow, launch, lowTargets, person, sideways, signIn, submit, violations } from "./support/browser.js";
-import { OUT_OF_BAND, Server, callback } from "./support/server.js";
+import { OUT_OF_BAND, PASSWORD, Server, callback } from "./support/server.js";
 
 const WEB = "https://elk.example/callback";
 const NATIVE = "com.example.toot:/callback";
@@ -151,6 +151,35 @@ async function visit(t, page, check) {
   await page.fill("#again", "a new password");
   await submit(page, page.locator("main form button"));
   await check("change the password, refused", 422);
+  await elsewhere(page, server);
+  await open("/account");
+  await check("account, with another browser");
+  await open("/account/password");
+  await page.fill("#current", "alice");
+  await page.fill("#new", "alice");
+  await page.fill("#again", "alice");
+  await submit(page, page.locator("main form button"));
+  await check("account, the password is changed");
+
+  await open("/account/tokens");
+  await check("personal tokens, none");
+  await open("/account/tokens/new");
+  await check("make a personal token");
+  await page.fill("#name", "weather bot");
+  await page.check("input[name='write:statuses']");
+  await page.selectOption("#days", "90");
+  await page.fill("#password", "wrong");
+  await submit(page, page.locator("main form button"));
+  await check("make a personal token, refused", 422);
+  await page.fill("#password", "alice");
+  await submit(page, page.locator("main form button"));
+  await check("a personal token, shown once");
+  await open("/account/tokens");
+  await check("personal tokens");
+  await submit(page, page.locator(".app a.button"));
+  await check("revoke a personal token?");
+  await submit(page, page.locator(".choice button"));
+  assert.equal(new URL(page.url()).pathname, "/account/tokens");
 
   await open("/nowhere");
   await check("error 404", 404);
@@ -209,6 +238,35 @@ async function visit(t, page, check) {
   await open("/auth/sign_in");
   await signIn(page, "nobody", "wrong");
   await check("sign-in, throttled", 429);
+
+  await open("/auth/sign_in");
+  await signIn(page, "alice", "x".repeat(70_000));
+  await check("error 413", 413);
+  await withFaults(t, page, check);
+}
+
+// The errors that are the server's own: its file locked by another program, and then not what it was.
+async function withFaults(t, page, check) {
+  const server = await Server.startOnFile(t);
+  await page.goto(`${server.url}/auth/sign_in`);
+  const release = await server.lock();
+  await signIn(page, "alice", PASSWORD);
+  await check("error 503", 503);
+  await release();
+  await page.goto(`${server.url}/auth/sign_in`);
+  await signIn(page, "alice", PASSWORD);
+  await server.sql("ALTER TABLE sessions RENAME TO gone");
+  await page.goto(`${server.url}/account`);
+  await check("error 500", 500);
+}
+
+// Signs alice in in another browser.
+async function elsewhere(page, server) {
+  const context = await page.context().browser().newContext();
+  const other = await context.newPage();
+  await other.goto(`${server.url}/auth/sign_in`);
+  await signIn(other);
+  await context.close();
 }
 
 // A form of another site's page, sent here.

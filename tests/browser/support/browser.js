@@ -71,15 +71,16 @@ export async function sideways(page) {
   return page.evaluate(() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth);
 }
 
-// What can be pressed and is lower than a fingertip. A link within a sentence is as high as its line (WCAG 2.2 §2.5.8).
+// What can be pressed and is lower than a fingertip. Of a box to tick its words can be pressed as well. A link within a sentence is as high as its line (WCAG 2.2 §2.5.8).
 export async function lowTargets(page) {
   return page.evaluate(() => {
     const isAlone = (link) => link.parentElement.textContent.trim() === link.textContent.trim();
     const isInSentence = (element) => element.matches("a:not(.button)") && !isAlone(element);
+    const height = (element) => (element.closest("label") ?? element).getBoundingClientRect().height;
     const targets = [...document.querySelectorAll("a, button, input, select, textarea, summary")];
     return targets
       .filter((element) => element.getClientRects().length > 0 && !isInSentence(element))
-      .filter((element) => element.getBoundingClientRect().height < 44)
-      .map((element) => `${Math.round(element.getBoundingClientRect().height)} px: ${element.outerHTML}`);
+      .filter((element) => height(element) < 44)
+      .map((element) => `${Math.round(height(element))} px: ${element.outerHTML}`);
   });
 }

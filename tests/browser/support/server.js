@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+export const PASSWORD = "correct horse battery staple"; // of alice where `dev` does not know her
 export const OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob";
 
 // A `hallpass dev` of the test's own, on a free port, and gone after it.
@@ -16,7 +17,22 @@ export class Server {
   static async start(t) {
     const binary = process.env.HALLPASS;
     if (!binary) throw new Error("HALLPASS is the path of the binary to test; tests/browser/run sets it");
-    const child = spawn(binary, ["dev", "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "ignore"] });
+    return Server.spawned(t, binary, ["dev", "--listen", "127.0.0.1:0"]);
+  }
+
+  // A `hallpass serve` with alice, on a file that can be got at.
+  static async startOnFile(t) {
+    const folder = mkdtempSync(join(tmpdir(), "hallpass-browser-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const db = join(folder, "hallpass.db");
+    const binary = process.env.HALLPASS;
+    const alice = ["user", "add", "alice", "--email", "alice@example.org", "--password-stdin", "--db", db];
+    execFileSync(binary, alice, { input: PASSWORD, stdio: "pipe" });
+    return Object.assign(await Server.spawned(t, binary, ["serve", "--db", db, "--listen", "127.0.0.1:0"]), { db });
+  }
+
+  static async spawned(t, binary, args) {
+    const child = spawn(binary, args, { stdio: ["ignore", "pipe", "ignore"] });
     t.after(async () => {
       if (child.exitCode !== null) return;
       child.kill("SIGTERM");
@@ -34,6 +50,24 @@ export class Server {
 
   constructor(url) {
     this.url = url;
+  }
+
+  // Python is there wherever the other tests run, and speaks SQLite.
+  async sql(statements) {
+    const script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+    execFileSync("python3", ["-c", script, this.db, statements], { stdio: "pipe" });
+  }
+
+  // Another program holds the file until it is told to let go.
+  async lock() {
+    const script =
+      "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN EXCLUSIVE'); print('held', flush=True); input()";
+    const holder = spawn("python3", ["-c", script, this.db], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(holder.stdout, "data");
+    return async () => {
+      holder.stdin.end("\n");
+      await once(holder, "exit");
+    };
   }
 
   async post(path, fields) {
