@@ -297,6 +297,7 @@ mod tests {
     use std::sync::{Arc, Barrier};
 
     use super::*;
+    use crate::oauth::event::{EventKind, Source};
 
     fn writer() -> (Arc<Writer>, tempdir::Directory) {
         let directory = tempdir::Directory::new();
@@ -568,6 +569,21 @@ mod tests {
         assert!(answers[0].is_ok() && matches!(answers[1], Err(Fault::Bug(_))) && answers[2].is_ok(), "{answers:?}");
         let sum = writer.write(|tx| Ok(tx.connection.query_row("SELECT sum(n) FROM t", [], |row| row.get::<_, i64>(0))?));
         assert_eq!(sum.unwrap(), 1 + 2 + 3 + 4);
+    }
+
+    #[test]
+    fn an_event_of_what_was_undone_is_not_told() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+        let mut noted = Vec::new();
+        for (is_kept, told) in [(false, 0), (true, 1)] {
+            let mut job = Unawaited(Some(move |tx: &Write| {
+                tx.noted.borrow_mut().push(Event::new(EventKind::SignIn, &Source::default()));
+                if is_kept { Ok(()) } else { Err(Fault::Bug("on purpose".into())) }
+            }));
+            assert_eq!(in_savepoint(&connection, &mut job, &mut noted).is_ok(), is_kept);
+            assert_eq!(noted.len(), told);
+        }
     }
 
     #[test]
