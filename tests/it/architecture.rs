@@ -16,7 +16,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("store", &["oauth", "metrics"]),
     ("endpoints", &["oauth", "http", "store", "pages", "config", "metrics"]),
     ("dev", &["endpoints", "oauth", "http", "store", "pages", "config"]),
-    ("server", &["endpoints", "http", "store", "config", "metrics", "oauth::time"]),
+    ("server", &["endpoints", "http", "store", "config", "metrics", "oauth::time", "oauth::subscriber"]),
     ("cli", &["server", "dev", "endpoints", "store", "pages", "config", "http", "oauth"]),
 ];
 
