@@ -233,6 +233,21 @@ fn the_end_waits_for_no_client_that_is_slow_to_leave() {
 }
 
 #[test]
+fn who_was_accepted_a_moment_before_the_stop_is_answered() {
+    let server = Running::with(|options| {
+        options.io_threads = 1;
+        options.limits.first_call = Duration::from_secs(20);
+    });
+    let mut accepted = server.connect();
+    assert_eq!(status(server.get("/")), "200"); // so the one before it was accepted
+    server.stop.begin();
+    thread::sleep(Duration::from_millis(50)); // the stop is seen
+    accepted.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(status(accepted), "200"); // and then it is closed
+    server.thread.join().unwrap();
+}
+
+#[test]
 fn what_does_not_end_is_cut_at_the_end_of_the_drain() {
     let server = Running::with(|options| {
         options.limits.drain = Duration::from_millis(300);
