@@ -25,6 +25,8 @@ pub struct Config {
     pub dev: bool,
     /// Names and passwords that everybody knows: `dev` signs in as them with one click.
     pub seeded: Vec<(String, String)>,
+    /// Whom `dev --auto-approve` signs in and lets allow everything, without a page.
+    pub approve_as: Option<String>,
 }
 
 /// Where clients find this server (H-28).

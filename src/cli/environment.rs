@@ -195,9 +195,9 @@ impl Completed {
     }
 }
 
-/// A command's flags, as far as they are its own.
+/// A command's flags that have a variable: not those that say what else is on the command line.
 fn flags(command: &CommandInfoWithArgs) -> impl Iterator<Item = &FlagInfo<'static>> {
-    command.flags.iter().filter(|flag| flag.long != "--help")
+    command.flags.iter().filter(|flag| flag.long != "--help" && flag.long != "--exec")
 }
 
 fn takes_value(flag: &FlagInfo) -> bool {

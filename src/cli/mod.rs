@@ -25,6 +25,7 @@ mod token;
 mod unit;
 mod user;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -108,7 +109,9 @@ impl Failure {
 
 /// The process's life.
 pub fn main() -> ExitCode {
-    let arguments: Vec<String> = match std::env::args_os().skip(1).map(|argument| argument.into_string()).collect() {
+    let mut typed: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let theirs = dev::split_off(&mut typed);
+    let arguments: Vec<String> = match typed.into_iter().map(|argument| argument.into_string()).collect() {
         Ok(arguments) => arguments,
         Err(argument) => return fail(&Failure::misuse(format!("the argument {argument:?} is not UTF-8"))),
     };
@@ -126,7 +129,11 @@ pub fn main() -> ExitCode {
     };
     let outcome = match command {
         Command::Serve(command) => command.run(),
-        Command::Dev(command) => command.run(),
+        Command::Dev(command) => {
+            let code = command.run(theirs).unwrap_or_else(|failure| fail(&completed.blame(failure)));
+            log::flush();
+            return code;
+        }
         Command::User(command) => command.run(),
         Command::App(command) => command.run(),
         Command::Token(command) => command.run(),

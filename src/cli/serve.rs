@@ -1,5 +1,6 @@
 //! `hallpass serve`: the server.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZero;
@@ -18,7 +19,7 @@ use crate::oauth::time::Timestamp;
 use crate::oauth::user::Username;
 use crate::server::service::now;
 use crate::server::{
-    Inherited, ListenAddress, Listener, Options, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve,
+    Inherited, ListenAddress, Listener, Options, Stop, Supervisor, TrustedProxies, inherited, let_others_go_first, log, serve,
     serve_metrics, stop_on_signals,
 };
 use crate::store::{Role, Store, UNNAMED_PROXY};
@@ -155,8 +156,10 @@ impl Serve {
             admission,
             dev: false,
             seeded: Vec::new(),
+            approve_as: None,
         };
-        run(config, store, |_| None, Sockets { listener, metrics }, options, "")
+        let said = format!("hallpass listening on {}\n", listener.url());
+        run(config, store, |_| None, Sockets { listener, metrics }, options, &said, false)
     }
 }
 
@@ -176,11 +179,13 @@ fn words_on_clock(now: Timestamp, newest: Timestamp) -> Option<String> {
 
 /// Begins the log, in the format that `--log-format` names.
 pub fn install_log(format: &str) -> Result<(), Failure> {
-    let Some(format) = log::Format::parse(format) else {
-        return Err(Failure::misuse(format!("--log-format {format:?} is neither logfmt nor json")));
-    };
-    log::install(::log::LevelFilter::Info, format);
+    log::install(::log::LevelFilter::Info, log_format(format)?);
     Ok(())
+}
+
+/// Reads `--log-format`.
+pub fn log_format(format: &str) -> Result<log::Format, Failure> {
+    log::Format::parse(format).ok_or_else(|| Failure::misuse(format!("--log-format {format:?} is neither logfmt nor json")))
 }
 
 /// The edge's options, for these proxies and so many workers.
@@ -285,25 +290,41 @@ pub struct Sockets {
     pub metrics: Option<Listener>,
 }
 
-/// Serves until told to stop, `more` routes besides every server's. The first line on stdout names the address; `banner` follows it.
+/// Serves until told to stop by a signal, `more` routes besides every server's, and says this on stdout. `is_all`: nothing else
+/// will be said, and whoever reads it may go on.
 pub fn run(
     config: Config,
     store: Store,
     more: Routes,
     Sockets { listener, metrics }: Sockets,
     options: Options,
-    banner: &str,
+    said: &str,
+    is_all: bool,
 ) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(Exit::Failed, error);
     let stop = stop_on_signals().map_err(failed)?;
-    let cores = available_parallelism().map_or(1, NonZero::get);
-    let server = Arc::new(AuthorizationServer::new(config, store, ((cores / 2).max(1), let_others_go_first), more));
     {
         let mut stdout = std::io::stdout().lock();
         // Who started us may have closed it; that is no reason not to serve.
-        let _ = write!(stdout, "hallpass listening on {}\n{banner}", listener.url());
+        let _ = stdout.write_all(said.as_bytes());
         let _ = stdout.flush();
     }
+    if is_all && let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(nowhere); // `$(hallpass dev --print env &)` waits for its end
+    }
+    serve_until(config, store, more, Sockets { listener, metrics }, options, stop)
+}
+
+/// Serves until the stop begins.
+pub fn serve_until(
+    config: Config,
+    store: Store,
+    more: Routes,
+    Sockets { listener, metrics }: Sockets,
+    options: Options,
+    stop: Stop,
+) -> Result<(), Failure> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let server = Arc::new(AuthorizationServer::new(config, store, ((cores / 2).max(1), let_others_go_first), more));
     let metrics = metrics.map(|listener| {
         ::log::info!("metrics are served at {}", listener.url());
         serve_metrics(listener, server.clone(), stop.clone())
@@ -315,4 +336,8 @@ pub fn run(
     }
     served
     // The store goes with the server: the writer finishes what waits and checkpoints.
+}
+
+fn failed(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, error)
 }

@@ -13,10 +13,9 @@ use crate::oauth::totp::TotpSecret;
 use crate::oauth::user::{Email, Username};
 use crate::store::{Fault, Store, Write};
 
-/// Who has everything: the first person, the first app, and a token with all that the app registered.
+/// Who has everything: the first person (alice@example.org, password alice), the first app, and a token with all that the app
+/// registered.
 pub const USERNAME: &str = "alice";
-pub const EMAIL: &str = "alice@example.org";
-pub const PASSWORD: &str = "alice";
 pub const CLIENT_ID: &str = "hallpass-dev-client-id";
 pub const CLIENT_SECRET: &str = "hallpass-dev-client-secret-known-to-all";
 pub const ACCESS_TOKEN: &str = "hallpass-dev-token-of-alice";
@@ -76,6 +75,8 @@ pub struct App {
 /// A token of a person, or an app's own.
 #[derive(Clone)]
 pub struct Token {
+    /// What its variable ends with, as `read_only`; empty for what needs none.
+    pub name: &'static str,
     pub access_token: String,
     /// Of the app with this `client_id`.
     pub client_id: String,
@@ -138,7 +139,8 @@ impl World {
                 "an app with narrow scopes",
             ),
         ];
-        let token = |access_token: &str, username: Option<&str>, scopes: &str, standing, about| Token {
+        let token = |name, access_token: &str, username: Option<&str>, scopes: &str, standing, about| Token {
+            name,
             access_token: access_token.into(),
             client_id: CLIENT_ID.into(),
             username: username.map(str::to_owned),
@@ -146,14 +148,15 @@ impl World {
             standing,
             about,
         };
-        let alice = Some(USERNAME);
+        let (alice, bob, all) = (Some(USERNAME), Some("bob"), SCOPES);
+        use Standing::{Expired, Live, Revoked};
         let tokens = vec![
-            token(ACCESS_TOKEN, alice, SCOPES, Standing::Live, "alice's, with every scope of the first app"),
-            token("hallpass-dev-token-read-only", alice, "read", Standing::Live, "alice's, which only reads"),
-            token("hallpass-dev-token-expired", alice, SCOPES, Standing::Expired, "alice's, which expired"),
-            token("hallpass-dev-token-revoked", alice, SCOPES, Standing::Revoked, "alice's, which was revoked"),
-            token("hallpass-dev-token-of-bob", Some("bob"), SCOPES, Standing::Live, "bob's, with every scope of the first app"),
-            token("hallpass-dev-token-of-the-app", None, "read write", Standing::Live, "the first app's own, of no person"),
+            token("", ACCESS_TOKEN, alice, all, Live, "alice's, with every scope of the first app"),
+            token("read_only", "hallpass-dev-token-read-only", alice, "read", Live, "alice's, which only reads"),
+            token("expired", "hallpass-dev-token-expired", alice, all, Expired, "alice's, which expired"),
+            token("revoked", "hallpass-dev-token-revoked", alice, all, Revoked, "alice's, which was revoked"),
+            token("of_bob", "hallpass-dev-token-of-bob", bob, all, Live, "bob's, with every scope of the first app"),
+            token("of_the_app", "hallpass-dev-token-of-the-app", None, "read write", Live, "the first app's own, nobody's"),
         ];
         Ok(World { people, apps, tokens })
     }
@@ -204,7 +207,11 @@ impl World {
         for token in &self.tokens {
             let nobodys = || not_seeded(&format!("the token {} is nobody's", token.access_token));
             let user = token.username.as_deref().map(|name| id_of(&users, name).ok_or_else(nobodys)).transpose()?;
-            tx.add_access_token(&token.issued(id_of(&clients, &token.client_id).ok_or_else(nobodys)?, user, now)?, None)?; // no nonce: it is never given again and shows no consent (H-10)
+            let issued = token.issued(id_of(&clients, &token.client_id).ok_or_else(nobodys)?, user, now)?;
+            tx.add_access_token(&issued, None)?; // no nonce: it is never given again and shows no consent (H-10)
+            if let Some(at) = issued.revoked_at {
+                tx.revoke_access_token(&issued.hash, at)?;
+            }
         }
         // Last, for it ends what they hold (H-26).
         let disabled = self.people.iter().filter(|person| person.is_disabled);

@@ -257,6 +257,7 @@ mod tests {
             admission: Admission::of_server(Vec::new(), Vec::new()),
             dev: false,
             seeded: Vec::new(),
+            approve_as: None,
         };
         AuthorizationServer::new(config, store, (1, || ()), |_| None)
     }

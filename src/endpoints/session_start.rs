@@ -35,6 +35,11 @@ impl SessionStart {
         SessionStart { session: SessionId::from_random((ctx.random)()), device }
     }
 
+    /// The session itself, for what the same request does in it.
+    pub fn session(&self) -> SessionId {
+        SessionId::presented(self.session.reveal())
+    }
+
     pub fn rows(&self, ctx: &Context, request: &Request) -> SessionRows {
         let address = match request.peer {
             Peer::Address(address) | Peer::Unforwarded(address) => address.to_string(),

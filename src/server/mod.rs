@@ -40,7 +40,7 @@ pub use listen::{ListenAddress, Listener};
 pub use metrics::serve_metrics;
 pub use peer::TrustedProxies;
 pub use priority::let_others_go_first;
-pub use signals::{Stop, stop_on_signals};
+pub use signals::{Stop, hand_over_signals, stop_on_signals};
 pub use supervisor::Supervisor;
 pub use unnamed_proxy::network_of;
 

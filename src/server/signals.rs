@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
 
@@ -41,6 +41,13 @@ impl Default for Stop {
     fn default() -> Stop {
         Stop::new()
     }
+}
+
+/// Hands the signals that would end this process to somebody else, by their numbers.
+pub fn hand_over_signals(to: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
+    thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(to))?;
+    Ok(())
 }
 
 /// SIGTERM and SIGINT begin the graceful stop. A SIGINT after that is a person who does not want to wait: the process

@@ -22,6 +22,8 @@ mod contract;
 mod cors;
 mod crash;
 mod dev;
+mod dev_exec;
+mod dev_flags;
 mod edge;
 mod endings;
 mod environment;

@@ -4,6 +4,7 @@
 //! Everything that can be wrong with a request is found before anybody signs in (H-07), in the order of C-AUT-10. A GET never
 //! sends a fault to the client: it is a page (C-AUT-11).
 
+mod at_once;
 mod decision;
 mod delivery;
 mod native;
@@ -24,6 +25,7 @@ use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::session::{Purpose, form_token};
 use crate::pages;
 use crate::store::Fault;
+use at_once::approved_at_once;
 use decision::{Approval, Basis, approve};
 use delivery::deliver_code;
 
@@ -63,6 +65,9 @@ fn ask(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     let params = request.params()?;
     let verified = verify(ctx, &params)?;
     let terms = verified.terms.as_ref().map_err(Clone::clone)?;
+    if let Some(response) = approved_at_once(ctx, request, &verified, terms)? {
+        return Ok(response);
+    }
     let Some(person) = signed_in(ctx, request)? else {
         return Ok(to_sign_in(StatusCode::FOUND, &ReturnTo::of(request)));
     };

@@ -10,6 +10,8 @@ mod line;
 mod outlet;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Write;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,10 +41,19 @@ static SINK: OnceLock<Sink> = OnceLock::new();
 
 /// Makes this the process's log, panics included. Doing it again changes only the level.
 pub fn install(level: LevelFilter, format: Format) {
+    begin(level, Sink { format, keeps_time: journal::is_stderr() }, std::io::stderr());
+}
+
+/// The same, into this file.
+pub fn install_into(level: LevelFilter, format: Format, file: File) {
+    begin(level, Sink { format, keeps_time: false }, file);
+}
+
+fn begin(level: LevelFilter, sink: Sink, to: impl Write + Send + 'static) {
     ::log::set_max_level(level);
-    let sink = SINK.get_or_init(|| Sink { format, keeps_time: journal::is_stderr() });
+    let sink = SINK.get_or_init(|| sink);
     if ::log::set_logger(sink).is_ok() {
-        OUTLET.start(|dropped| {
+        OUTLET.start(to, |dropped| {
             let message = format!("{dropped} lines were dropped: nobody read the log");
             sink.line(now(), Level::Warn, &format_args!("{message}"), &None::<(&str, &str)>)
         });

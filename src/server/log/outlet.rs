@@ -1,4 +1,4 @@
-//! Where lines leave the process: a bounded buffer, and a thread that writes it to standard error. Whoever stops reading the log
+//! Where lines leave the process: a bounded buffer, and a thread that writes it to standard error or a file. Whoever stops reading the log
 //! must not stop the server, and whoever asks quickly must not fill its memory: what finds no room is counted and dropped, and a
 //! line says so when there is room again.
 
@@ -38,8 +38,8 @@ impl Outlet {
     }
 
     /// Starts the thread. `say_dropped` is the line that tells of so many.
-    pub fn start(&'static self, say_dropped: impl Fn(u64) -> String + Send + 'static) {
-        let write = move || self.write_for_ever(&mut std::io::stderr(), &say_dropped);
+    pub fn start(&'static self, mut to: impl Write + Send + 'static, say_dropped: impl Fn(u64) -> String + Send + 'static) {
+        let write = move || self.write_for_ever(&mut to, &say_dropped);
         let started = thread::Builder::new().name("log".into()).spawn(write);
         self.lock().has_thread = started.is_ok();
     }

@@ -85,8 +85,13 @@ impl Server {
 
     /// `hallpass dev` on a free port.
     pub fn start_dev() -> Server {
-        let command = [binary().to_str().unwrap(), "dev", "--listen", "127.0.0.1:0"].map(String::from).to_vec();
-        Server::spawn(fresh_directory(), command)
+        Server::start_dev_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_dev_with(more: &[&str]) -> Server {
+        let dev = [binary().to_str().unwrap(), "dev", "--listen", "127.0.0.1:0"];
+        Server::spawn(fresh_directory(), [&dev, more].concat().iter().map(|word| word.to_string()).collect())
     }
 
     fn spawn(directory: PathBuf, command: Vec<String>) -> Server {
