@@ -66,6 +66,22 @@ pub fn owner_with(ctx: &Context, request: &Request, accepted: &'static [&'static
     token_with(ctx, request, accepted)?.owner.ok_or(BearerError::NoUser)
 }
 
+/// The person a token acts for, whatever else it may do. Mastodon: without a token 422, as for an app's own.
+pub fn any_owner(ctx: &Context, request: &Request) -> Result<User, BearerError> {
+    match any_token(ctx, request) {
+        Err(BearerError::Missing | BearerError::Unknown) => Err(BearerError::NoUser),
+        found => found?.owner.ok_or(BearerError::NoUser),
+    }
+}
+
+/// Nothing is asked of who has no token; a token that is sent has to have any of these scopes.
+pub fn if_got_token(ctx: &Context, request: &Request, accepted: &'static [&'static str]) -> Result<(), BearerError> {
+    match token_with(ctx, request, accepted) {
+        Err(BearerError::Missing | BearerError::Unknown) => Ok(()),
+        found => found.map(|_| ()),
+    }
+}
+
 /// The token of a request: `None` if there is none. Header first, then `access_token`, then `bearer_token` (C-BEA-01).
 pub fn presented(request: &Request, params: &Params) -> Result<Option<AccessToken>, BearerError> {
     let mut places = bearer(&request.headers);

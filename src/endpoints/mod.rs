@@ -42,8 +42,9 @@ mod token;
 mod try_again;
 mod userinfo;
 
-pub use bearer::owner_with;
-pub use error::{NAMES as REFUSAL_NAMES, number_of as refusal_number};
+pub use accounts::account;
+pub use bearer::{any_owner, if_got_token, owner_with};
+pub use error::{BearerError, NAMES as REFUSAL_NAMES, number_of as refusal_number, record_not_found};
 pub use events::event_names;
 pub use routes::{Endpoint, Route, Routes, Verb};
 
@@ -208,7 +209,7 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
 }
 
 fn dispatch(context: &Context, request: &Request, path: &str, more: Routes) -> Response {
-    let endpoints = endpoints_of(path).or_else(|| more(path)).unwrap_or(&[]);
+    let endpoints = more(path).or_else(|| endpoints_of(path)).unwrap_or(&[]);
     let verb = verb_of(&request.method);
     match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
         Some((_, endpoint)) => match same_site::check(context, request, path) {

@@ -2,6 +2,7 @@
 
 mod account;
 mod accounts;
+mod after_login;
 mod app_commands;
 mod apply;
 mod apps;
