@@ -11,6 +11,7 @@ use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::client::{Client, ClientSecret};
 use crate::oauth::event::EventKind;
 use crate::oauth::registration::Registration;
+use crate::oauth::scope::ScopeSet;
 use crate::oauth::secret::Secret;
 
 pub fn post(ctx: &Context, request: &Request) -> Response {
@@ -30,7 +31,7 @@ fn register(ctx: &Context, request: &Request) -> Result<Response, RegistrationEr
         scopes.as_deref(),
         params.verbatim("website"),
     )
-    .map_err(RegistrationError::Invalid)?;
+    .map_err(|faults| RegistrationError::Invalid(faults, scopes.and_then(|scopes| ScopeSet::parse(&scopes).err())))?;
 
     let client_id = Client::new_id((ctx.random)());
     let secret = ClientSecret::from_random((ctx.random)());

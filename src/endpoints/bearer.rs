@@ -56,7 +56,7 @@ pub fn live_token(ctx: &Context, request: &Request) -> Result<Option<Counted>, F
 pub fn token_with(ctx: &Context, request: &Request, accepted: &'static [&'static str]) -> Result<TokenOnFile, BearerError> {
     let found = any_token(ctx, request)?;
     if !found.token.scopes.has_any(accepted) {
-        return Err(BearerError::InsufficientScope(accepted));
+        return Err(BearerError::InsufficientScope(accepted, found.token.scopes));
     }
     Ok(found)
 }

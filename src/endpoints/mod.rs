@@ -205,6 +205,7 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
     } else {
         throttle::limited(context, request, path, || dispatch(context, request, path, more))
     };
+    let response = if context.config.dev { response.explained() } else { response };
     with_common_headers(cors::allow(response, &request.headers, path))
 }
 

@@ -1,5 +1,8 @@
 //! What goes back: a status, headers, a body, and for the log the private reason.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -11,12 +14,50 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Why, for the operator's log; never sent.
     pub reason: Option<String>,
+    /// The same in full, with what was sent. That may be a secret in the wrong place, so only `dev` tells it.
+    pub in_full: Option<String>,
     /// Not worth a line in the log: machines ask for it again and again.
     pub is_routine: bool,
     /// Who asked, for the log; never sent.
     pub asker: Asker,
     /// What it is counted as, if it refuses.
     pub refusal: Option<&'static str>,
+}
+
+/// Why an answer is what it is.
+pub struct Reason {
+    short: String,
+    in_full: Option<String>,
+}
+
+impl Reason {
+    /// `{}` is for every log, `{:#}` for `dev`.
+    pub fn of(reason: &dyn fmt::Display) -> Reason {
+        Reason { short: format!("{reason}"), in_full: Some(format!("{reason:#}")) }
+    }
+
+    /// The second part is for `dev`.
+    pub fn with_more(short: &str, more: &str) -> Reason {
+        Reason { short: short.to_owned(), in_full: Some(format!("{short}{more}")) }
+    }
+}
+
+impl From<String> for Reason {
+    fn from(short: String) -> Reason {
+        Reason { short, in_full: None }
+    }
+}
+
+impl From<Cow<'_, str>> for Reason {
+    fn from(short: Cow<'_, str>) -> Reason {
+        Reason::from(short.into_owned())
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(short: &str) -> Reason {
+        Reason::from(short.to_owned())
+    }
 }
 
 /// Who asked, as far as it was proved: rows, which never change.
@@ -34,6 +75,7 @@ impl Response {
             headers: HeaderMap::new(),
             body: Vec::new(),
             reason: None,
+            in_full: None,
             is_routine: false,
             asker: Asker::default(),
             refusal: None,
@@ -89,8 +131,15 @@ impl Response {
     }
 
     /// The answer with a reason for the log.
-    pub fn because(mut self, reason: impl Into<String>) -> Response {
-        self.reason = Some(reason.into());
+    pub fn because(mut self, reason: impl Into<Reason>) -> Response {
+        let Reason { short, in_full } = reason.into();
+        (self.reason, self.in_full) = (Some(short), in_full);
+        self
+    }
+
+    /// The answer with its reason in full.
+    pub fn explained(mut self) -> Response {
+        self.reason = self.in_full.take().or(self.reason);
         self
     }
 

@@ -36,11 +36,12 @@ pub struct IssuedCode {
 }
 
 /// Why a code gives no token. The wire says `invalid_grant` to all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeRefusal {
     Unknown,
     OtherClient,
-    OtherRedirectUri,
+    /// What was sent, and what the authorization request had.
+    OtherRedirectUri(String, String),
     /// A verifier for a request that had no challenge (RFC 9700 §4.8.2).
     VerifierNotAnnounced,
     WrongVerifier,
@@ -58,7 +59,7 @@ impl IssuedCode {
             return Err(CodeRefusal::OtherClient);
         }
         if !RedirectUri::parse(redirect_uri).is_ok_and(|uri| uri.matches(self.redirect_uri.as_str())) {
-            return Err(CodeRefusal::OtherRedirectUri);
+            return Err(CodeRefusal::OtherRedirectUri(redirect_uri.to_owned(), self.redirect_uri.as_str().to_owned()));
         }
         match (&self.challenge, verifier) {
             (None, None) => {}
@@ -97,7 +98,10 @@ impl fmt::Display for CodeRefusal {
         f.write_str(match self {
             CodeRefusal::Unknown => "no such code",
             CodeRefusal::OtherClient => "the code was issued to another client",
-            CodeRefusal::OtherRedirectUri => "the redirect_uri is not the one of the authorization request",
+            CodeRefusal::OtherRedirectUri(sent, asked) if f.alternate() => {
+                return write!(f, "the redirect_uri {sent:?} is not the one of the authorization request, which is {asked:?}");
+            }
+            CodeRefusal::OtherRedirectUri(..) => "the redirect_uri is not the one of the authorization request",
             CodeRefusal::VerifierNotAnnounced => "a code_verifier, but the authorization request had no code_challenge",
             CodeRefusal::WrongVerifier => "the code_verifier does not meet the code_challenge",
             CodeRefusal::Redeemed => "the code was redeemed before",
@@ -134,7 +138,14 @@ mod tests {
         for (code, client, uri, verifier, now, expected) in [
             (code(None), 1, "https://a/cb", None, 599, Ok(())),
             (code(None), 2, "https://a/cb", None, 0, Err(CodeRefusal::OtherClient)),
-            (code(None), 1, "https://a/cb2", None, 0, Err(CodeRefusal::OtherRedirectUri)),
+            (
+                code(None),
+                1,
+                "https://a/cb2",
+                None,
+                0,
+                Err(CodeRefusal::OtherRedirectUri("https://a/cb2".into(), "https://a/cb".into())),
+            ),
             (code(None), 1, "https://a/cb", Some(VERIFIER), 0, Err(CodeRefusal::VerifierNotAnnounced)),
             (code(None), 1, "https://a/cb", None, 600, Err(CodeRefusal::Expired)),
             (code(challenge), 1, "https://a/cb", Some(VERIFIER), 0, Ok(())),
@@ -153,7 +164,7 @@ mod tests {
         let a_day_later = Timestamp(600 + KEPT_SECONDS);
         assert_eq!(redeemed.check(1, "https://a/cb", None, a_day_later), Err(CodeRefusal::Expired));
         assert_eq!(redeemed.check(2, "https://a/cb", None, Timestamp(9)), Err(CodeRefusal::OtherClient));
-        assert_eq!(redeemed.check(1, "https://b/cb", None, Timestamp(9)), Err(CodeRefusal::OtherRedirectUri));
+        assert!(matches!(redeemed.check(1, "https://b/cb", None, Timestamp(9)), Err(CodeRefusal::OtherRedirectUri(..))));
         assert!(!redeemed.is_live(Timestamp(9)));
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::client::Client;
+use super::nearness::nearest;
 use super::pkce::CodeChallenge;
 use super::redirect_uri::{RedirectUri, RedirectUriRefusal};
 use super::scope::{ScopeRefusal, ScopeSet};
@@ -124,20 +125,11 @@ impl Client {
             Err(refusals) => return refused(RedirectionRefusal::Malformed(text.to_owned(), refusals[0])),
         };
         if !self.redirect_uris().any(|registered| uri.matches(registered)) {
-            let nearest = self.redirect_uris().max_by_key(|registered| likeness(registered, text));
+            let nearest = nearest(text, self.redirect_uris());
             return refused(RedirectionRefusal::NotRegistered(text.to_owned(), nearest.map(str::to_owned)));
         }
         Ok(Redirection { uri, state: request.state.map(str::to_owned) })
     }
-}
-
-/// How many bytes two texts have in common at their beginning and end.
-fn likeness(one: &str, other: &str) -> usize {
-    let same = |one: &mut dyn Iterator<Item = u8>, other: &mut dyn Iterator<Item = u8>| {
-        one.zip(other).take_while(|(one, other)| one == other).count()
-    };
-    let at_start = same(&mut one.bytes(), &mut other.bytes());
-    at_start + same(&mut one.bytes().skip(at_start).rev(), &mut other.bytes().skip(at_start).rev())
 }
 
 impl Redirection {
@@ -288,7 +280,10 @@ mod tests {
             (AuthorizationRequest { response_type: None, ..request() }, Missing("response_type")),
             (AuthorizationRequest { response_type: Some("Code"), ..request() }, ResponseType("Code".into())),
             (AuthorizationRequest { response_mode: Some("x"), scope: Some("x"), ..request() }, ResponseMode("x".into())),
-            (AuthorizationRequest { scope: Some("push"), ..request() }, Scope(ScopeRefusal::NotRegistered("push".into()))),
+            (
+                AuthorizationRequest { scope: Some("push"), ..request() },
+                Scope(ScopeRefusal::NotRegistered("push".into(), client().scopes)),
+            ),
             (AuthorizationRequest { scope: Some("read\twrite"), ..request() }, Scope(ScopeRefusal::Separator)),
             (AuthorizationRequest { code_challenge: challenge, ..request() }, ChallengeMethod(String::new())),
             (

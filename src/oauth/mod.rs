@@ -14,6 +14,7 @@ pub mod event;
 pub mod fuzzing;
 pub mod half_session;
 pub mod known_place;
+pub mod nearness;
 pub mod new_password;
 pub mod password;
 pub mod pkce;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::nearness::nearest;
 use super::secret::Sent;
 
 /// Every scope this server knows (C-SCO-01).
@@ -63,15 +64,15 @@ pub const SERVER_SCOPES: [&str; 47] = [
 pub const DEFAULT_SCOPE: &str = "read";
 
 /// Scopes in the order they were named, each once. Holds no scope the server does not know.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(Vec<&'static str>);
 
 /// Why a text is no [`ScopeSet`], or not one that may be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScopeRefusal {
     Unknown(String),
-    /// Known, but the app did not register it (C-SCO-03).
-    NotRegistered(String),
+    /// Known, but the app registered only these (C-SCO-03).
+    NotRegistered(String, ScopeSet),
     /// Nothing was asked for, and the app did not register the default (C-SCO-07).
     NoDefault,
     /// The app lost one of them between the check and the write (H-30).
@@ -85,9 +86,17 @@ impl fmt::Display for ScopeRefusal {
         match self {
             ScopeRefusal::Unknown(name) => {
                 f.write_str("no scope has the name ")?;
-                Sent(name).fmt(f)
+                Sent(name).fmt(f)?;
+                // Where what was sent may be shown, what is most like it helps to find the difference.
+                match f.alternate().then(|| nearest(name, SERVER_SCOPES)).flatten() {
+                    Some(nearest) => write!(f, "; the nearest is {nearest}"),
+                    None => Ok(()),
+                }
             }
-            ScopeRefusal::NotRegistered(name) => write!(f, "the app did not register the scope {name}"),
+            ScopeRefusal::NotRegistered(name, registered) => {
+                write!(f, "the app did not register the scope {name}")?;
+                if f.alternate() { write!(f, "; it registered {registered}") } else { Ok(()) }
+            }
             ScopeRefusal::NoDefault => write!(f, "no scope asked for, and the app did not register {DEFAULT_SCOPE}"),
             ScopeRefusal::Withdrawn => write!(f, "the app's scopes changed meanwhile"),
             ScopeRefusal::Separator => write!(f, "white space other than a space inside scope"),
@@ -125,7 +134,7 @@ impl ScopeSet {
         };
         let scopes = ScopeSet::parse(text)?;
         match scopes.0.iter().find(|scope| !registered.contains(scope)) {
-            Some(scope) => Err(ScopeRefusal::NotRegistered((*scope).to_owned())),
+            Some(scope) => Err(ScopeRefusal::NotRegistered((*scope).to_owned(), registered.clone())),
             None => Ok(scopes),
         }
     }
@@ -218,8 +227,8 @@ mod tests {
             (Some("read"), Ok("read")),
             (Some("write:statuses read"), Ok("write:statuses read")),
             (None, Ok("read")),
-            (Some("read:accounts"), Err(ScopeRefusal::NotRegistered("read:accounts".into()))),
-            (Some("write"), Err(ScopeRefusal::NotRegistered("write".into()))),
+            (Some("read:accounts"), Err(ScopeRefusal::NotRegistered("read:accounts".into(), registered.clone()))),
+            (Some("write"), Err(ScopeRefusal::NotRegistered("write".into(), registered.clone()))),
             (Some("nonsense"), Err(ScopeRefusal::Unknown("nonsense".into()))),
         ] {
             let got = ScopeSet::requested(text, &registered).map(|scopes| scopes.to_string());

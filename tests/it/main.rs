@@ -31,6 +31,7 @@ mod environment;
 mod events;
 mod exit_codes;
 mod expected;
+mod explanations;
 mod export;
 mod faults;
 mod forms;

@@ -4,7 +4,7 @@ use crate::endpoints::Context;
 use crate::endpoints::error::PageError;
 use crate::endpoints::page::{page_posting_to_client, render_once};
 use crate::http::location::{with_fragment, with_query};
-use crate::http::{Request, Response, StatusCode};
+use crate::http::{Reason, Request, Response, StatusCode};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::authorization_request::{Redirection, ResponseMode, Terms};
 use crate::oauth::secret::Secret;
@@ -39,7 +39,7 @@ pub fn deliver_error(
     }
     let (code, description) = error.code_and_description();
     deliver(ctx, request, redirection, mode, &[("error", code), ("error_description", &description)], status)
-        .because(error.to_string())
+        .because(Reason::of(error))
         .counted_as(error.name())
 }
 

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{D_REQ, E_CC, E_SCOPE, E_USER, OAuthError, REALM, T_EXPIRED, T_REVOKED, T_UNKNOWN, server_error};
-use crate::http::{Response, StatusCode};
+use crate::http::{Reason, Response, StatusCode};
+use crate::oauth::scope::ScopeSet;
 use crate::store::Fault;
 
 /// Why a token opens nothing.
@@ -15,8 +16,8 @@ pub enum BearerError {
     Unknown,
     Revoked,
     Expired,
-    /// None of the scopes that would do.
-    InsufficientScope(&'static [&'static str]),
+    /// None of the scopes that would do; and which it has.
+    InsufficientScope(&'static [&'static str], ScopeSet),
     /// An app's own token where a person is needed.
     NoUser,
     /// A person's token where an app's own is needed.
@@ -53,12 +54,13 @@ fn told(error: BearerError) -> Response {
         BearerError::Unknown => invalid_token(T_UNKNOWN, "no such token"),
         BearerError::Revoked => invalid_token(T_REVOKED, "the token was revoked"),
         BearerError::Expired => invalid_token(T_EXPIRED, "the token has expired"),
-        BearerError::InsufficientScope(needed) => {
+        BearerError::InsufficientScope(needed, held) => {
             let needed = needed.join(" ");
             let description = format!("Access to this resource requires scope \"{needed}\".");
             let oauth = OAuthError::new(StatusCode::FORBIDDEN, "insufficient_scope", description);
             let response = resource_error(oauth.status, E_SCOPE).with("www-authenticate", &oauth.bearer_challenge());
-            response.because(format!("the token has none of the scopes {needed}"))
+            response
+                .because(Reason::with_more(&format!("the token has none of the scopes {needed}"), &format!("; it has {held}")))
         }
         BearerError::NoUser => resource_error(StatusCode::UNPROCESSABLE_ENTITY, E_USER).because("an app's own token"),
         BearerError::NoApp => resource_error(StatusCode::FORBIDDEN, E_CC).because("a person's token"),

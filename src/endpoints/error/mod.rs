@@ -30,7 +30,7 @@ pub use unrouted::{method_not_allowed, not_found, record_not_found, refuse};
 
 use super::client_authentication::ClientRefusal;
 use super::resource_owner::OwnerRefusal;
-use crate::http::{BadParameter, MalformedParams, Response, StatusCode};
+use crate::http::{BadParameter, MalformedParams, Reason, Response, StatusCode};
 use crate::oauth::authorization_code::CodeRefusal;
 use crate::oauth::authorization_request::AuthorizationRefusal;
 use crate::oauth::scope::ScopeRefusal;
@@ -137,7 +137,7 @@ fn client_refused(refusal: &ClientRefusal) -> Response {
         .json(None)
         .with("www-authenticate", &challenge)
         .with("cache-control", "no-store")
-        .because(refusal.to_string())
+        .because(Reason::of(refusal))
         .counted_as(refusal.name())
 }
 

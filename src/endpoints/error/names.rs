@@ -91,7 +91,7 @@ fn name_of_code_refusal(refusal: &CodeRefusal) -> &'static str {
     match refusal {
         CodeRefusal::Unknown => "code_unknown",
         CodeRefusal::OtherClient => "code_of_other_client",
-        CodeRefusal::OtherRedirectUri => "code_of_other_redirect_uri",
+        CodeRefusal::OtherRedirectUri(..) => "code_of_other_redirect_uri",
         CodeRefusal::VerifierNotAnnounced | CodeRefusal::WrongVerifier => "code_verifier_wrong",
         CodeRefusal::Redeemed => "code_replayed",
         CodeRefusal::Revoked => "code_revoked",
@@ -148,7 +148,7 @@ impl BearerError {
             BearerError::Unknown => "token_unknown",
             BearerError::Revoked => "token_revoked",
             BearerError::Expired => "token_expired",
-            BearerError::InsufficientScope(_) => "scope",
+            BearerError::InsufficientScope(..) => "scope",
             BearerError::NoUser => "person_required",
             BearerError::NoApp => "app_not_admitted",
             BearerError::RegistrationsClosed => "registration_closed",
@@ -217,7 +217,7 @@ impl RegistrationError {
     pub fn name(&self) -> &'static str {
         match self {
             RegistrationError::Malformed(_) => "malformed",
-            RegistrationError::Invalid(_) => "registration_invalid",
+            RegistrationError::Invalid(..) => "registration_invalid",
             RegistrationError::Closed => "registration_closed",
             RegistrationError::Fault(fault) => fault.word(),
         }

@@ -8,7 +8,7 @@ use super::{D_CLIENT, D_DENY, D_PKCEM, D_REQ, D_RMODE, D_RTYPE, D_RURI, D_SCOPE,
 use crate::endpoints::Context;
 use crate::endpoints::page::{page, render_once};
 use crate::http::header::accepts_html;
-use crate::http::{BadParameter, Request, Response, StatusCode};
+use crate::http::{BadParameter, Reason, Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRefusal;
 use crate::pages;
 use crate::store::Fault;
@@ -104,7 +104,7 @@ impl PageError {
         if accepts_html(&request.headers) {
             self.page(ctx, request)
         } else {
-            retry_after(self.oauth_error().json(state).because(self.to_string())).counted_as(self.name())
+            retry_after(self.oauth_error().json(state).because(Reason::of(self))).counted_as(self.name())
         }
     }
 
@@ -165,5 +165,5 @@ pub fn error_page(
         request_id: &request.id,
         time: ctx.now.rfc3339(),
     };
-    page(oauth.status, render_once(ctx, request, &shown)).because(reason.to_string())
+    page(oauth.status, render_once(ctx, request, &shown)).because(Reason::of(reason))
 }

@@ -1,9 +1,11 @@
 //! Refusals of the token endpoint (RFC 6749 §5.2).
 
+use std::fmt;
+
 use super::{D_GRANT, D_GTYPE, D_REQ, D_SCOPE, D_UNAUTHC, OAuthError, client_refused, missing, server_error, too_many_requests};
 use crate::endpoints::client_authentication::ClientRefusal;
 use crate::endpoints::resource_owner::OwnerRefusal;
-use crate::http::{Response, StatusCode};
+use crate::http::{Reason, Response, StatusCode};
 use crate::oauth::authorization_code::CodeRefusal;
 use crate::oauth::rate_limit::Throttled;
 use crate::oauth::scope::ScopeRefusal;
@@ -46,23 +48,21 @@ impl From<TokenError> for Response {
 
 fn told(error: TokenError) -> Response {
     let (oauth, state, reason) = match error {
-        TokenError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), None, reason),
+        TokenError::Malformed(reason) => (OAuthError::bad_request("invalid_request", D_REQ), None, reason.into()),
         TokenError::Missing { parameter, state } => {
-            (OAuthError::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}"))
+            (OAuthError::bad_request("invalid_request", missing(parameter)), state, format!("no {parameter}").into())
         }
-        TokenError::UnsupportedGrantType { given, state } => (
-            OAuthError::bad_request("unsupported_grant_type", D_GTYPE),
-            state,
-            format!("no grant_type like the one {} is served", Sent(&given)),
-        ),
+        TokenError::UnsupportedGrantType { given, state } => {
+            (OAuthError::bad_request("unsupported_grant_type", D_GTYPE), state, Reason::of(&NotServed(&given)))
+        }
         TokenError::Client(refusal) => return client_refused(&refusal),
         TokenError::UnauthorizedClient => (
             OAuthError::new(StatusCode::UNAUTHORIZED, "unauthorized_client", D_UNAUTHC),
             None,
-            "the password grant is off for this app".to_owned(),
+            "the password grant is off for this app".into(),
         ),
         TokenError::InvalidGrant(GrantRefusal::Code(refusal)) => {
-            (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+            (OAuthError::bad_request("invalid_grant", D_GRANT), None, Reason::of(&refusal))
         }
         TokenError::InvalidGrant(GrantRefusal::Owner(refusal @ OwnerRefusal::Throttled(throttled))) => {
             return too_many_requests(&throttled).because(refusal.to_string());
@@ -71,11 +71,22 @@ fn told(error: TokenError) -> Response {
             return too_many_requests(&throttled).because("too many app tokens were issued to this address");
         }
         TokenError::InvalidGrant(GrantRefusal::Owner(refusal)) => {
-            (OAuthError::bad_request("invalid_grant", D_GRANT), None, refusal.to_string())
+            (OAuthError::bad_request("invalid_grant", D_GRANT), None, Reason::of(&refusal))
         }
-        TokenError::InvalidScope(refusal) => (OAuthError::bad_request("invalid_scope", D_SCOPE), None, refusal.to_string()),
+        TokenError::InvalidScope(refusal) => (OAuthError::bad_request("invalid_scope", D_SCOPE), None, Reason::of(&refusal)),
         TokenError::Fault(fault) => return server_error(&fault).with("cache-control", "no-store"),
     };
     let response = oauth.json(state.as_deref()).with("www-authenticate", &oauth.bearer_challenge());
     response.with("cache-control", "no-store").because(reason)
+}
+
+/// A grant type that was asked for.
+struct NotServed<'g>(&'g str);
+
+impl fmt::Display for NotServed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no grant_type like the one ")?;
+        Sent(self.0).fmt(f)?;
+        f.write_str(" is served")
+    }
 }

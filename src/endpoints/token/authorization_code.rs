@@ -31,7 +31,7 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
         };
         let Some(issued) = tx.authorization_code(&code)? else { return Ok(Err(CodeRefusal::Unknown.into())) };
         if let Err(refusal) = issued.check(client.id, &redirect_uri, verifier.as_deref(), now) {
-            if let (CodeRefusal::Redeemed, Some(first)) = (refusal, &issued.token) {
+            if let (CodeRefusal::Redeemed, Some(first)) = (&refusal, &issued.token) {
                 // RFC 6749 §4.1.2: who holds the code twice may not be who got the token. This refusal's trace is kept (H-01).
                 tx.revoke_token_given_once(first, now)?;
                 tx.note_event(&replayed.with_app(client.id).by(issued.user).detail(first.name()), now)?;
