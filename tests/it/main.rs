@@ -34,6 +34,7 @@ mod expected;
 mod explanations;
 mod export;
 mod faults;
+mod first_minutes;
 mod forms;
 mod forward_auth;
 mod general;
@@ -80,5 +81,7 @@ mod user_commands;
 mod whole_flow;
 mod year;
 
+#[path = "../programs/login.rs"]
+mod login;
 #[path = "../programs/who.rs"]
 mod who;

@@ -10,7 +10,7 @@ use crate::support::{App, SCOPES, Server};
 use crate::who::who;
 
 /// What the README has for this file.
-fn printed(name: &str) -> String {
+pub fn printed(name: &str) -> String {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md is there");
     let mark = format!("<!-- program: {name} -->\n```");
     let block = readme.split(&mark).nth(1).unwrap_or_else(|| panic!("the README has no {mark:?}"));
