@@ -35,8 +35,11 @@ const FOLLOWED: Scopes = &["follow", "read", "read:follows"];
 const BLOCKS: Scopes = &["follow", "read", "read:blocks"];
 const MUTES: Scopes = &["follow", "read", "read:mutes"];
 
+/// A path, who gets an answer there, and the answer.
+type Row = (&'static str, For, fn() -> Value);
+
 /// What is always the same. `*` in a path is one segment.
-const ANSWERS: [(&str, For, fn() -> Value); 44] = [
+const ANSWERS: [Row; 44] = [
     ("/api/v1/preferences", Owner(ACCOUNTS), preferences),
     ("/api/v1/timelines/home", Owner(STATUSES), nothing),
     ("/api/v1/timelines/public", IfGotToken(STATUSES), nothing),
@@ -99,7 +102,7 @@ pub fn endpoints_of(path: &str) -> Option<&'static [(Verb, Endpoint)]> {
     })
 }
 
-fn answer_at(path: &str) -> Option<&'static (&'static str, For, fn() -> Value)> {
+fn answer_at(path: &str) -> Option<&'static Row> {
     ANSWERS.iter().find(|(known, ..)| is_like(known, path))
 }
 

@@ -187,7 +187,7 @@ impl World {
         let mut users = Vec::new();
         for person in &self.people {
             let added = tx.add_user(&person.username, &person.email, &person.password_hash, None, now)?;
-            let id = added.map_err(|refusal| not_seeded(&refusal.to_string()))?;
+            let id = added.map_err(|refusal| not_seeded(refusal.to_string()))?;
             if let Some(secret) = &person.totp_secret {
                 tx.set_second_factor(id, secret, None, &[])?;
             }
@@ -199,13 +199,13 @@ impl World {
         let mut clients = Vec::new();
         for app in &self.apps {
             let registration = Registration::check(Some(&app.name), Some(&app.redirect_uris), Some(&app.scopes), None)
-                .map_err(|faults| not_seeded(&faults.join(", ")))?;
+                .map_err(|faults| not_seeded(faults.join(", ")))?;
             let secret = ClientSecret::presented(&app.client_secret).hashed();
             clients.push((app.client_id.as_str(), tx.add_client(registration, app.client_id.clone(), secret, now)?.id));
         }
         let id_of = |known: &[(&str, i64)], name: &str| known.iter().find(|(known, _)| *known == name).map(|(_, id)| *id);
         for token in &self.tokens {
-            let nobodys = || not_seeded(&format!("the token {} is nobody's", token.access_token));
+            let nobodys = || not_seeded(format!("the token {} is nobody's", token.access_token));
             let user = token.username.as_deref().map(|name| id_of(&users, name).ok_or_else(nobodys)).transpose()?;
             let issued = token.issued(id_of(&clients, &token.client_id).ok_or_else(nobodys)?, user, now)?;
             tx.add_access_token(&issued, None)?; // no nonce: it is never given again and shows no consent (H-10)
@@ -248,7 +248,7 @@ impl Token {
             hash: AccessToken::presented(&self.access_token).hashed(),
             client,
             user,
-            scopes: ScopeSet::parse(&self.scopes).map_err(|refusal| not_seeded(&format!("{refusal:#}")))?,
+            scopes: ScopeSet::parse(&self.scopes).map_err(|refusal| not_seeded(format!("{refusal:#}")))?,
             created_at: if self.standing == Standing::Live { now } else { now.plus(-BEGAN_SECONDS) },
             expires_at: (self.standing == Standing::Expired).then_some(ended),
             revoked_at: (self.standing == Standing::Revoked).then_some(ended),

@@ -45,6 +45,7 @@ fn until_said(child: &mut Child, line: &str) -> BufReader<std::process::ChildStd
 
 #[test]
 fn a_command_finds_a_server_that_answers_and_the_values_for_it() {
+    // C-EXE-01
     let output = run(r#"curl -sSf "$HALLPASS_URL/api/v1/accounts/verify_credentials" -H "Authorization: Bearer $HALLPASS_TOKEN"
 "#);
     assert_eq!(output.status.code(), Some(0));
@@ -67,6 +68,7 @@ fn a_command_finds_a_server_that_answers_and_the_values_for_it() {
 
 #[test]
 fn its_exit_code_is_the_commands() {
+    // C-EXE-02
     for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143)] {
         assert_eq!(run(script).status.code(), Some(code), "{script}");
     }
@@ -85,6 +87,7 @@ fn its_exit_code_is_the_commands() {
 
 #[test]
 fn what_stands_after_exec_is_the_command_byte_for_byte() {
+    // C-EXE-01
     let words: [&[u8]; 9] = [b"--listen=x", b"--exec", b"", b"--", b"a b", b"-", b"\xff\xfe", b"--help", b"$HOME"];
     let mut command = Command::new(binary());
     command.args(["dev", "--exec", "sh", "-c", r#"for word; do printf '%s\n' "$word"; done"#, "sh"]);
@@ -96,6 +99,7 @@ fn what_stands_after_exec_is_the_command_byte_for_byte() {
 
 #[test]
 fn its_input_is_the_commands() {
+    // C-EXE-01
     let directory = fresh_directory();
     let mut child = exec(&directory, &[], "cat").stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"from \x00 outside").unwrap();
@@ -105,6 +109,7 @@ fn its_input_is_the_commands() {
 
 #[test]
 fn a_signal_goes_to_the_command_which_is_waited_for() {
+    // C-EXE-03, C-EXE-04
     for name in ["TERM", "INT", "HUP"] {
         let directory = fresh_directory();
         let script = format!("trap 'echo {name}; exit 5' {name}; echo ready; while :; do sleep 0.02; done");
@@ -121,6 +126,7 @@ fn a_signal_goes_to_the_command_which_is_waited_for() {
 
 #[test]
 fn what_the_command_leaves_running_is_not_waited_for() {
+    // C-EXE-03
     let begun = Instant::now();
     let output = run("sleep 60 >/dev/null 2>&1 & echo $!");
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
@@ -130,6 +136,7 @@ fn what_the_command_leaves_running_is_not_waited_for() {
 
 #[test]
 fn the_log_is_silent_or_in_a_file() {
+    // C-EXE-01
     let directory = fresh_directory();
     let log = directory.join("log");
     let script = "curl -sS -o /dev/null $HALLPASS_URL/health";
@@ -143,6 +150,7 @@ fn the_log_is_silent_or_in_a_file() {
 
 #[test]
 fn what_a_killed_run_left_behind_is_gone_after_the_next_and_what_is_in_use_stays() {
+    // C-EXE-04
     let directory = fresh_directory();
     let count = || std::fs::read_dir(&directory).unwrap().count();
     let start = || {

@@ -26,6 +26,7 @@ fn asking(redirect_uri: &str) -> String {
 
 #[test]
 fn everybody_in_the_world_is_what_they_are_said_to_be() {
+    // C-EXE-05
     let server = Server::start_dev();
     for name in ["alice", "bob", "admin"] {
         Browser::new(&server).sign_in(name, name);
@@ -52,6 +53,7 @@ fn everybody_in_the_world_is_what_they_are_said_to_be() {
 
 #[test]
 fn who_was_named_can_sign_in() {
+    // C-EXE-05
     let server = Server::start_dev_with(&["--user", "me:se:cret", "--user", "alice:other"]);
     Browser::new(&server).sign_in("me", "se:cret");
     Browser::new(&server).sign_in("me@example.org", "se:cret");
@@ -66,6 +68,7 @@ fn who_was_named_can_sign_in() {
 
 #[test]
 fn other_machines_come_in_only_where_that_is_said_out_loud() {
+    // C-EXE-07
     let server = Server::start_dev_with(&["--allow-remote", "http://phone.example:4480"]);
     let metadata = server.get("/.well-known/oauth-authorization-server").send().expect(200).json();
     assert_eq!(metadata["issuer"], "http://phone.example:4480/");
@@ -77,6 +80,7 @@ fn other_machines_come_in_only_where_that_is_said_out_loud() {
 
 #[test]
 fn what_is_approved_at_once_leads_straight_back_to_the_app() {
+    // C-EXE-06
     for (flags, expected) in
         [(&["--auto-approve"][..], "alice"), (&["--approve-as", "BOB"], "bob"), (&["--approve-as", "carol"], "carol")]
     {
@@ -104,6 +108,7 @@ fn what_is_approved_at_once_leads_straight_back_to_the_app() {
 
 #[test]
 fn who_is_signed_in_already_is_who_allows() {
+    // C-EXE-06
     let server = Server::start_dev_with(&["--auto-approve"]);
     let mut browser = Browser::new(&server);
     browser.sign_in("bob", "bob");
@@ -114,6 +119,7 @@ fn who_is_signed_in_already_is_who_allows() {
 
 #[test]
 fn who_cannot_allow_is_refused_at_the_start() {
+    // C-EXE-06
     for name in ["nobody", "dave"] {
         let line = refused(&ended(&["dev", "--approve-as", name]), &[2]);
         assert!(line.contains(name), "{line}");
@@ -132,6 +138,7 @@ fn tokens_end_when_they_are_told_to() {
 
 #[test]
 fn a_shell_takes_the_values_and_goes_on_while_the_server_runs() {
+    // C-EXE-07
     let directory = fresh_directory();
     let script = r#"eval "$(hallpass dev --listen 127.0.0.1:0 --user "it's me:x" --print env 2>/dev/null &)" || true
         eval "$(hallpass dev --listen 127.0.0.1:0 --user "alice:it's \$HOME" --print env 2>/dev/null &)"
@@ -146,6 +153,7 @@ fn a_shell_takes_the_values_and_goes_on_while_the_server_runs() {
 
 #[test]
 fn what_is_printed_for_programs_is_all_that_is_printed() {
+    // C-EXE-07
     for (what, is_it) in [
         (
             "json",
