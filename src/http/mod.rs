@@ -2,7 +2,7 @@
 //!
 //! `request` is what the edge hands over, `params` the one map of a request's parameters (C-PAR),
 //! `header` reads the few headers that carry meaning here, `accept_language` one more, `response` is what goes back, `location`
-//! puts parameters into a URI, `user_agent` puts a browser into words.
+//! puts parameters into a URI, `user_agent` puts a browser into words, `redaction` hides the secrets of what `dev` shows.
 
 pub mod accept_language;
 #[cfg(any(fuzzing, test))]
@@ -11,6 +11,7 @@ pub mod header;
 pub mod location;
 mod multipart;
 pub mod params;
+pub mod redaction;
 pub mod request;
 pub mod response;
 pub mod user_agent;
