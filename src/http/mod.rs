@@ -19,4 +19,4 @@ pub mod user_agent;
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub use params::{BadParameter, MalformedParams, Params};
 pub use request::{Peer, Request};
-pub use response::{Asker, Reason, Response};
+pub use response::{Asker, Loss, Misbehaviour, Reason, Response};

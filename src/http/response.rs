@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ pub struct Response {
     pub asker: Asker,
     /// What it is counted as, if it refuses.
     pub refusal: Option<&'static str>,
+    /// How the edge is to spoil it; `serve` never asks for that.
+    pub misbehaviour: Option<Misbehaviour>,
 }
 
 /// Why an answer is what it is.
@@ -67,6 +70,23 @@ pub struct Asker {
     pub app: Option<i64>,
 }
 
+/// What becomes of an answer on its way out. Only `hallpass dev` makes one, for who wants to see what a client does then; a test
+/// holds that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// How long it is held back. No worker waits with it.
+    pub delay: Duration,
+    pub loss: Option<Loss>,
+}
+
+/// How much of an answer is lost; the connection ends there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    Everything,
+    /// What comes after so many bytes of the body, whose `Content-Length` still tells of the whole.
+    Beyond(usize),
+}
+
 impl Response {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Response {
@@ -76,6 +96,7 @@ impl Response {
             body: Vec::new(),
             reason: None,
             in_full: None,
+            misbehaviour: None,
             is_routine: false,
             asker: Asker::default(),
             refusal: None,

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 use ::http::uri::Uri;
 use ::http::{HeaderValue, Version, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,6 +26,7 @@ use tokio::time::{sleep, timeout};
 use super::head::{self, RequestIds};
 use super::listen::{Door, Listener, Socket, allow_open_files};
 use super::log::Notices;
+use super::payload::{Lost, Payload};
 use super::peer::SocketPeer;
 use super::pulse::{Pulse, answer_knocks};
 use super::seats::Seats;
@@ -34,7 +34,7 @@ use super::unnamed_proxy::UnnamedProxy;
 use super::wire::Wire;
 use super::workers::{Workers, message_of};
 use super::{Application, Limits, Options, Refusal, Stop, Supervisor, TrustedProxies};
-use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Loss, Misbehaviour, Request, Response, StatusCode};
 use crate::metrics;
 
 /// Files a worker's database connection keeps open: the database, its log, and one to spare.
@@ -236,11 +236,7 @@ impl Edge {
     }
 
     /// One request, from its head to its line in the log.
-    async fn respond(
-        &self,
-        socket: SocketPeer,
-        incoming: ::http::Request<Incoming>,
-    ) -> Result<::http::Response<Full<Bytes>>, Infallible> {
+    async fn respond(&self, socket: SocketPeer, incoming: ::http::Request<Incoming>) -> Result<::http::Response<Payload>, Lost> {
         let began = Instant::now();
         let (head, body) = incoming.into_parts();
         if !self.trusted_proxies.trusts(socket) {
@@ -263,7 +259,23 @@ impl Edge {
         };
         let response = answer.unwrap_or_else(|refusal| self.refuse(&request, refusal));
         self.application.answered(&request, &response, began.elapsed());
-        Ok(on_the_wire(response, &request.id))
+        let loss = match response.misbehaviour {
+            None => None,
+            Some(misbehaviour) => self.hold_back(misbehaviour).await?,
+        };
+        Ok(on_the_wire(response, &request.id, loss))
+    }
+
+    /// Waits as long as the answer is to wait, or until the stop; tells how many bytes of it go out. hyper closes the connection of
+    /// a request that has no answer.
+    async fn hold_back(&self, misbehaviour: Misbehaviour) -> Result<Option<usize>, Lost> {
+        let mut stopped = self.stop.subscribe();
+        let _ = timeout(misbehaviour.delay, stopped.wait_for(|stopped| *stopped)).await;
+        match misbehaviour.loss {
+            None => Ok(None),
+            Some(Loss::Beyond(bytes)) => Ok(Some(bytes)),
+            Some(Loss::Everything) => Err(Lost),
+        }
     }
 
     /// Checks the head, then reads the body, in time.
@@ -330,8 +342,9 @@ impl Edge {
     }
 }
 
-fn on_the_wire(response: Response, request_id: &str) -> ::http::Response<Full<Bytes>> {
-    let mut wire = ::http::Response::new(Full::new(Bytes::from(response.body)));
+/// An answer as hyper sends it, whole or no more of its body than these bytes.
+fn on_the_wire(response: Response, request_id: &str, most: Option<usize>) -> ::http::Response<Payload> {
+    let mut wire = ::http::Response::new(Payload::new(response.body, most));
     *wire.status_mut() = response.status;
     let headers: &mut HeaderMap = wire.headers_mut();
     *headers = response.headers;

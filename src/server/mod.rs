@@ -1,10 +1,11 @@
 //! Sockets and threads: bytes become a [`Request`], the application's [`Response`] becomes bytes.
 //!
-//! `listen` binds and accepts, `inherited` takes the sockets that systemd opened, `seats` counts who is let in, `edge` speaks HTTP on two I/O threads (the only file
-//! with `async`), `wire` is the stream under it with its deadlines, `head` is what a request must begin with,
-//! `peer` tells who is asking, `unnamed_proxy` whom it should have been told of, `priority` who goes first, `workers` are the threads
-//! that answer, `signals` begins the end, `supervisor` is told about it and about the `pulse`, `log` is what the operator reads,
-//! `metrics` what is counted. `service` puts the endpoints behind it, with the time and the randomness of each request.
+//! `listen` binds and accepts, `inherited` takes the sockets that systemd opened, `seats` counts who is let in, `edge` speaks
+//! HTTP on two I/O threads (the only file with `async`), `wire` is the stream under it with its deadlines, `head` is what a
+//! request must begin with, `payload` is the body of an answer, `peer` tells who is asking, `unnamed_proxy` whom it should have
+//! been told of, `priority` who goes first, `workers` are the threads that answer, `signals` begins the end, `supervisor` is told
+//! about it and about the `pulse`, `log` is what the operator reads, `metrics` what is counted. `service` puts the endpoints
+//! behind it, with the time and the randomness of each request.
 //! Nothing else here knows OAuth.
 
 mod edge;
@@ -15,6 +16,7 @@ mod inherited;
 mod listen;
 pub mod log;
 mod metrics;
+mod payload;
 mod peer;
 mod priority;
 mod pulse;
@@ -77,8 +79,8 @@ pub trait Application: Send + Sync + 'static {
         false
     }
 
-    /// A request was answered after this long, in whatever way.
-    fn answered(&self, _: &Request, _: &Response, _: Duration) {}
+    /// A request has its answer, which is about to be sent, and this was how long that took. Called on an I/O thread as well.
+    fn answered(&self, _: &Request, _: &Response, _took: Duration) {}
 }
 
 /// How the server runs.
