@@ -34,6 +34,7 @@ mod routes;
 mod same_site;
 mod second_factor;
 mod second_step;
+mod service;
 mod session;
 mod session_start;
 mod sign_in;
@@ -46,7 +47,10 @@ pub use accounts::account;
 pub use bearer::{any_owner, if_got_token, owner_with};
 pub use error::{BearerError, NAMES as REFUSAL_NAMES, number_of as refusal_number, record_not_found};
 pub use events::event_names;
+pub use page::page;
 pub use routes::{Endpoint, Route, Routes, Verb};
+pub use service::{Random, Service};
+pub use session::signed_in_cookies;
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -211,7 +215,7 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
 
 fn dispatch(context: &Context, request: &Request, path: &str, more: Routes) -> Response {
     let endpoints = more(path).or_else(|| endpoints_of(path)).unwrap_or(&[]);
-    let verb = verb_of(&request.method);
+    let verb = Verb::of(&request.method);
     match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
         Some((_, endpoint)) => match same_site::check(context, request, path) {
             Ok(()) => endpoint(context, request),
@@ -239,7 +243,7 @@ fn is_quick(method: &Method, path: &str) -> bool {
             | "/favicon.ico"
             | "/robots.txt"
     );
-    path == check::PATH || (verb_of(method) == Some(Get) && is_quick_to_get)
+    path == check::PATH || (Verb::of(method) == Some(Get) && is_quick_to_get)
 }
 
 /// Whether what is at this path looks at bodies at all.
@@ -255,23 +259,8 @@ fn routed_path(path: &str) -> &str {
     }
 }
 
-fn verb_of(method: &Method) -> Option<Verb> {
-    match *method {
-        Method::GET | Method::HEAD => Some(Get),
-        Method::POST => Some(Post),
-        Method::DELETE => Some(Delete),
-        _ => None,
-    }
-}
-
-/// For `Allow` (RFC 9110 §10.2.1, H-13).
 fn allowed(endpoints: &[(Verb, Endpoint)]) -> String {
-    let names = endpoints.iter().map(|(verb, _)| match verb {
-        Get => "GET, HEAD",
-        Post => "POST",
-        Delete => "DELETE",
-    });
-    names.collect::<Vec<_>>().join(", ")
+    endpoints.iter().map(|(verb, _)| verb.allows()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a form that cannot say DELETE says it this way (C-AUT-30).

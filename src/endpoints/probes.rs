@@ -1,7 +1,7 @@
 //! `/livez` and `/readyz` (C-RUN): whether the process answers, and whether it can write. Asked by machines, by whatever name they
 //! know this server, so they stand before everything that looks at `Host`, origin or limits.
 
-use super::{Verb, verb_of};
+use super::Verb;
 use crate::http::{Request, Response, StatusCode};
 use crate::oauth::time::Timestamp;
 use crate::store::Access;
@@ -28,7 +28,7 @@ impl Probe {
     }
 
     pub fn answer(self, request: &Request, store: Access, now: Timestamp) -> Response {
-        if verb_of(&request.method) != Some(Verb::Get) {
+        if Verb::of(&request.method) != Some(Verb::Get) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").with("allow", "GET, HEAD");
         }
         let ready = match self {

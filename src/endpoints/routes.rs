@@ -5,7 +5,7 @@ use super::{
     Context, account, accounts, apps, assets, authorization, authorized_applications, check, home, instance, introspection,
     language, last_segment_under, metadata, probes, profile, revocation, routed_path, second_step, sign_in, token, userinfo,
 };
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 
 /// What an endpoint is: it always answers.
 pub type Endpoint = fn(&Context, &Request) -> Response;
@@ -21,6 +21,26 @@ pub enum Verb {
     Delete,
 }
 use Verb::{Delete, Get, Post};
+
+impl Verb {
+    pub fn of(method: &Method) -> Option<Verb> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Get),
+            Method::POST => Some(Post),
+            Method::DELETE => Some(Delete),
+            _ => None,
+        }
+    }
+
+    /// For `Allow` (RFC 9110 §10.2.1, H-13).
+    pub fn allows(self) -> &'static str {
+        match self {
+            Get => "GET, HEAD",
+            Post => "POST",
+            Delete => "DELETE",
+        }
+    }
+}
 
 /// A path, and what it answers to.
 type Row = (&'static str, &'static [(Verb, Endpoint)]);

@@ -94,6 +94,11 @@ pub fn pre_session_cookie(ctx: &Context, request: &Request) -> Option<PreSession
     (value.len() == 43).then(|| PreSession::presented(value))
 }
 
+/// What a browser with this session sends as its cookies, whatever it found us by.
+pub fn signed_in_cookies(session: &SessionId) -> String {
+    cookie_names(SESSION).map(|name| format!("{name}={}", session.reveal())).join("; ")
+}
+
 /// The answer, and the browser signed in (C-SEC-02).
 pub fn with_session(ctx: &Context, response: Response, session: &SessionId) -> Response {
     let seconds = u32::try_from(ABSOLUTE_SECONDS).unwrap_or(u32::MAX);

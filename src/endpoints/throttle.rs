@@ -15,7 +15,7 @@ use crate::http::{Method, Peer, Request, Response};
 use crate::oauth::rate_limit::{Counters, Limit, Quota, Subject, Throttled};
 use crate::oauth::time::Timestamp;
 
-const FIVE_MINUTES: i64 = 300;
+pub(super) const FIVE_MINUTES: i64 = 300;
 
 /// What was counted since the server started, as far as it still matters.
 pub struct Throttle {
@@ -39,8 +39,23 @@ struct Counted {
 
 impl Throttle {
     pub fn new() -> Throttle {
+        Throttle { counted: Mutex::new(Counted::nothing()), is_told: AtomicBool::new(false) }
+    }
+
+    /// Begins anew.
+    pub fn forget(&self) {
+        *self.counted() = Counted::nothing();
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    fn nothing() -> Counted {
         let limit = |most, seconds| Counters::new(Limit { most, seconds });
-        let counted = Counted {
+        Counted {
             api_by_token: limit(300, FIVE_MINUTES),
             api_by_user: limit(1500, FIVE_MINUTES),
             api_by_address: limit(300, FIVE_MINUTES),
@@ -51,12 +66,7 @@ impl Throttle {
             failed_passwords_by_address: limit(25, FIVE_MINUTES),
             failed_passwords_by_name: limit(25, 3600),
             failed_second_factors: limit(10, 3600),
-        };
-        Throttle { counted: Mutex::new(counted), is_told: AtomicBool::new(false) }
-    }
-
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 }
 

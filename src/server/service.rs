@@ -1,37 +1,37 @@
-//! The authorization server as an [`Application`]: the clock and the dice are read here, and passed down as values.
+//! What is served, as an [`Application`]: the clock and the dice are read here, and passed down as values.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Application, log};
-use crate::endpoints::{self, AuthorizationServer, Route};
+use crate::endpoints::{self, Route, Service, reads_body};
 use crate::http::{HeaderMap, Request, Response, StatusCode};
 use crate::metrics;
 use crate::oauth::time::Timestamp;
 
-impl Application for AuthorizationServer {
+impl<S: Service> Application for S {
     fn answer(&self, request: &Request) -> Response {
-        AuthorizationServer::answer(self, request, now(), &random)
+        Service::answer(self, request, now(), &random)
     }
 
     fn answer_at_once(&self, request: &Request) -> Option<Response> {
-        AuthorizationServer::answer_at_once(self, request, now(), &random)
+        Service::answer_at_once(self, request, now(), &random)
     }
 
     fn reads_body(&self, path: &str) -> bool {
-        endpoints::reads_body(path)
+        reads_body(path)
     }
 
     fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
-        AuthorizationServer::refuse(self, status, path, headers, request_id, now())
+        Service::refuse(self, status, path, headers, request_id, now())
     }
 
     fn is_alive(&self, within: Duration) -> bool {
-        AuthorizationServer::is_alive(self, within)
+        Service::is_alive(self, within)
     }
 
     fn proxy_is_unnamed(&self, address: IpAddr) {
-        AuthorizationServer::proxy_is_unnamed(self, address);
+        Service::proxy_is_unnamed(self, address);
     }
 
     fn is_counted(&self) -> bool {
@@ -45,6 +45,7 @@ impl Application for AuthorizationServer {
             metrics::REFUSED[endpoints::refusal_number(name)].add(1);
         }
         log::request(request, route.name(), response, took);
+        Service::answered(self, request, response, took, now);
     }
 }
 
