@@ -12,7 +12,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::{Exit, Failure, environment, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
-use crate::endpoints::{AuthorizationServer, Routes};
+use crate::endpoints::{AuthorizationServer, Routes, Service};
 use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
 use crate::oauth::time::Timestamp;
@@ -159,7 +159,17 @@ impl Serve {
             approve_as: None,
         };
         let said = format!("hallpass listening on {}\n", listener.url());
-        run(config, store, |_| None, Sockets { listener, metrics }, options, &said, false)
+        let (server, stop) = (Arc::new(authorization_server(config, store, |_| None)), until_signalled()?);
+        let metrics = metrics.map(|listener| {
+            ::log::info!("metrics are served at {}", listener.url());
+            serve_metrics(listener, server.clone(), stop.clone())
+        });
+        let metrics = metrics.transpose().map_err(failed)?;
+        let served = run(server, listener, options, &said, false, stop);
+        if let Some(metrics) = metrics {
+            let _ = metrics.join(); // told to stop as well; what panicked was reported where it did
+        }
+        served
     }
 }
 
@@ -284,24 +294,26 @@ pub fn port_of(address: &ListenAddress) -> u16 {
     }
 }
 
-/// Where the server is reached, and where its metrics are.
-pub struct Sockets {
-    pub listener: Listener,
-    pub metrics: Option<Listener>,
+/// A server, `more` routes besides every server's.
+pub fn authorization_server(config: Config, store: Store, more: Routes) -> AuthorizationServer {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    AuthorizationServer::new(config, store, ((cores / 2).max(1), let_others_go_first), more)
 }
 
-/// Serves until told to stop by a signal, `more` routes besides every server's, and says this on stdout. `is_all`: nothing else
-/// will be said, and whoever reads it may go on.
+/// A stop that signals begin.
+pub fn until_signalled() -> Result<Stop, Failure> {
+    stop_on_signals().map_err(failed)
+}
+
+/// Serves until the stop begins, and says this on stdout. `is_all`: nothing else will be said, and whoever reads it may go on.
 pub fn run(
-    config: Config,
-    store: Store,
-    more: Routes,
-    Sockets { listener, metrics }: Sockets,
+    server: Arc<impl Service>,
+    listener: Listener,
     options: Options,
     said: &str,
     is_all: bool,
+    stop: Stop,
 ) -> Result<(), Failure> {
-    let stop = stop_on_signals().map_err(failed)?;
     {
         let mut stdout = std::io::stdout().lock();
         // Who started us may have closed it; that is no reason not to serve.
@@ -311,30 +323,12 @@ pub fn run(
     if is_all && let Ok(nowhere) = File::options().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(nowhere); // `$(hallpass dev --print env &)` waits for its end
     }
-    serve_until(config, store, more, Sockets { listener, metrics }, options, stop)
+    serve_until(server, listener, options, stop)
 }
 
 /// Serves until the stop begins.
-pub fn serve_until(
-    config: Config,
-    store: Store,
-    more: Routes,
-    Sockets { listener, metrics }: Sockets,
-    options: Options,
-    stop: Stop,
-) -> Result<(), Failure> {
-    let cores = available_parallelism().map_or(1, NonZero::get);
-    let server = Arc::new(AuthorizationServer::new(config, store, ((cores / 2).max(1), let_others_go_first), more));
-    let metrics = metrics.map(|listener| {
-        ::log::info!("metrics are served at {}", listener.url());
-        serve_metrics(listener, server.clone(), stop.clone())
-    });
-    let metrics = metrics.transpose().map_err(failed)?;
-    let served = serve(listener, options, server, stop).map_err(failed);
-    if let Some(metrics) = metrics {
-        let _ = metrics.join(); // told to stop as well; what panicked was reported where it did
-    }
-    served
+pub fn serve_until(server: Arc<impl Service>, listener: Listener, options: Options, stop: Stop) -> Result<(), Failure> {
+    serve(listener, options, server, stop).map_err(failed)
     // The store goes with the server: the writer finishes what waits and checkpoints.
 }
 

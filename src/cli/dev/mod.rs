@@ -8,13 +8,18 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::serve::{Sockets, is_loopback, listen, log_format, options, parse_listen, port_of, run, serve_until};
+use super::serve::{
+    authorization_server, is_loopback, listen, log_format, options, parse_listen, port_of, run, serve_until, until_signalled,
+};
 use super::{Exit, Failure, failed_at, open, tell};
 use crate::config::{BaseUrl, Config, duration};
 use crate::dev::after_login;
+use crate::dev::control::Controlled;
+use crate::dev::foreseeable::ForeseeableRandom;
 use crate::dev::world::{Person, USERNAME, World};
 use crate::oauth::admission::Admission;
 use crate::server::service::{now, random};
@@ -57,6 +62,9 @@ pub struct Dev {
     /// how long new tokens live: 90s, 12h, 30d (default: until revoked)
     #[argh(option, arg_name = "time")]
     token_ttl: Option<String>,
+    /// a number that makes every id, code and token the same in every run (default: none can be foreseen)
+    #[argh(option, arg_name = "n")]
+    seed: Option<u64>,
     /// print the values for programs and nothing else: env (for eval), json or curl
     #[argh(option, arg_name = "env|json|curl")]
     print: Option<String>,
@@ -121,16 +129,10 @@ impl Dev {
             approve_as,
         };
         let options = options(&[], 64)?;
+        let server = authorization_server(config, store, after_login::endpoints_of);
+        let server = Controlled::new(server, world, self.seed.map(ForeseeableRandom::of), random);
         let Some(command) = command else {
-            run(
-                config,
-                store,
-                after_login::endpoints_of,
-                Sockets { listener, metrics: None },
-                options,
-                &said,
-                self.print.is_some(),
-            )?;
+            run(Arc::new(server), listener, options, &said, self.print.is_some(), until_signalled()?)?;
             return Ok(ExitCode::SUCCESS);
         };
 
@@ -144,8 +146,7 @@ impl Dev {
         };
         let (stop, end_it) = (Stop::new(), running.ender());
         let ended = running.stopping(stop.clone());
-        let served =
-            serve_until(config, store, after_login::endpoints_of, Sockets { listener, metrics: None }, hurried(options), stop);
+        let served = serve_until(Arc::new(server), listener, hurried(options), stop);
         if served.is_err() {
             end_it();
         }
