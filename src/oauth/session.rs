@@ -47,6 +47,7 @@ pub enum Purpose {
     EndSession,
     EndOtherSessions,
     MakeToken,
+    Control,
 }
 
 /// The token of a form: made of the browser's own cookie, the purpose, and what the form shows, so that nothing shown can
@@ -65,6 +66,7 @@ pub fn form_token(browser: &impl Secret, purpose: Purpose, shown: &[&str]) -> St
         Purpose::EndSession => b"end session",
         Purpose::EndOtherSessions => b"end other sessions",
         Purpose::MakeToken => b"make token",
+        Purpose::Control => b"control",
     };
     let parts: Vec<&[u8]> = std::iter::once(purpose).chain(shown.iter().map(|text| text.as_bytes())).collect();
     base64url(&mac(browser.reveal(), &parts))

@@ -2,6 +2,7 @@
 //! the `permissions` that scopes are to a person; and in `proxy` the texts that `hallpass proxy` prints.
 
 mod account;
+mod dev;
 mod language;
 mod permissions;
 mod proxy;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use crate::oauth::client::Maker;
 
 pub use account::*;
+pub use dev::*;
 pub use language::Language;
 pub use permissions::{Choices, Group, Warning, choices, grouped, offered_scopes, warnings};
 pub use proxy::*;
@@ -266,7 +268,7 @@ impl Pages {
     /// `title` is what the server calls itself; `dev` puts a line on every page that says so.
     pub fn new(title: &str, dev: bool) -> Pages {
         let mut environment = Environment::new();
-        for (name, source) in TEMPLATES.iter().chain(&account::TEMPLATES).chain(&tokens::TEMPLATES) {
+        for (name, source) in TEMPLATES.iter().chain(&account::TEMPLATES).chain(&tokens::TEMPLATES).chain(&dev::TEMPLATES) {
             environment.add_template(name, source).expect("every template parses, as a test shows");
         }
         let offers = Language::all().map(|one| Offer { tag: one.tag(), name: one.name() });

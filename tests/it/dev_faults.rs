@@ -219,7 +219,7 @@ fn a_delayed_answer_is_the_endpoints_own_and_comes_when_the_server_stops() {
 }
 
 #[test]
-fn the_common_faults_have_names() {
+fn the_faults_every_client_meets_have_names() {
     // C-DEV-07
     let server = Server::start_dev();
     let named = |kind: &str| order(&server, json!({ "kind": kind, "path": "/api/v1/instance" }));

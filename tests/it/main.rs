@@ -28,6 +28,7 @@ mod dev_exec;
 mod dev_faults;
 mod dev_flags;
 mod dev_openapi;
+mod dev_page;
 mod dev_requests;
 mod edge;
 mod endings;

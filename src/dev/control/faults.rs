@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::common_faults::Common;
 use super::door::json_body;
+use super::named_faults::Named;
 use super::refusal::Refusal;
 use crate::http::{HeaderName, HeaderValue, Loss, Method, Misbehaviour, Response, StatusCode};
 
@@ -33,7 +33,7 @@ struct Ordered {
 #[serde(deny_unknown_fields)]
 pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Common>,
+    pub kind: Option<Named>,
     /// Without it, every method but OPTIONS, which browsers send by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -147,8 +147,8 @@ impl Fault {
 }
 
 impl Order {
-    /// The order of a common fault.
-    pub fn of(kind: Common, path: &str) -> Order {
+    /// The order of a fault with a name.
+    pub fn of(kind: Named, path: &str) -> Order {
         let (method, status, body, delay_ms, drop, truncate) = (None, None, None, None, None, None);
         let (kind, path) = (Some(kind), path.to_owned());
         Order { kind, method, path, status, headers: Map::new(), body, delay_ms, drop, truncate, times: 1 }

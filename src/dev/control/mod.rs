@@ -4,10 +4,11 @@
 
 mod approval;
 mod clock;
-mod common_faults;
 mod door;
 mod faults;
 mod making;
+mod named_faults;
+mod page;
 mod refusal;
 mod requests;
 #[cfg(test)]
@@ -22,7 +23,9 @@ use serde_json::json;
 use super::foreseeable::ForeseeableRandom;
 use super::world::World;
 use crate::endpoints::{AuthorizationServer, Random, Service, Verb};
-use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::http::{HeaderMap, Misbehaviour, Request, Response, StatusCode};
+use crate::oauth::secret::Secret;
+use crate::oauth::session::PreSession;
 use crate::oauth::time::Timestamp;
 use crate::store::Access;
 use clock::Clock;
@@ -42,6 +45,8 @@ pub struct Controlled {
     foreseeable: Option<ForeseeableRandom>,
     faults: Faults,
     requests: Requests,
+    /// Of the forms of this process's page.
+    form_key: PreSession,
     /// Read while a request is answered, written while the world is put back: no request sees half of each.
     gate: RwLock<()>,
 }
@@ -89,12 +94,16 @@ impl Controlled {
             clock: Clock::default(),
             faults: Faults::default(),
             requests: Requests::default(),
+            form_key: PreSession::from_random(random()),
             gate: RwLock::default(),
         }
     }
 
     fn answer_call(&self, call: &Call) -> Response {
         let path = without_slash(&call.request.path);
+        if path == "/dev" {
+            return self.server.as_sent(call.request, page::answer(call).unwrap_or_else(Response::from));
+        }
         let answered = door::admit(call.request).and_then(|()| {
             let operations = ROUTES.iter().find(|(known, _)| *known == path).map(|(_, operations)| *operations);
             let operations = operations.ok_or(Refusal::NotFound)?;
@@ -129,7 +138,7 @@ impl Controlled {
                 response
             }
         };
-        response.misbehaviour = Some(effect.misbehaviour);
+        response.misbehaviour = Some(effect.misbehaviour).filter(|misbehaviour| *misbehaviour != Misbehaviour::default());
         let reason = response.reason.take().map_or_else(String::new, |reason| format!("{reason}; "));
         response.because(format!("{reason}fault {id}, as ordered"))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{OPENAPI, ROUTES};
-use crate::dev::control::common_faults::Common;
+use crate::dev::control::named_faults::Named;
 use crate::endpoints::Verb;
 
 #[test]
@@ -24,13 +24,13 @@ fn the_document_has_every_route_and_no_other() {
 }
 
 #[test]
-fn the_document_has_every_common_fault_by_its_name() {
+fn the_document_has_every_named_fault() {
     let document: Value = serde_json::from_str(OPENAPI).unwrap();
     let documented = document["components"]["schemas"]["FaultOrder"]["properties"]["kind"]["enum"].as_array().unwrap();
-    let names: Vec<Value> = Common::ALL
+    let names: Vec<Value> = Named::ALL
         .iter()
-        .map(|(common, name, _)| {
-            assert_eq!(serde_json::to_value(common).unwrap(), *name);
+        .map(|(named, name, _)| {
+            assert_eq!(serde_json::to_value(named).unwrap(), *name);
             Value::from(*name)
         })
         .collect();

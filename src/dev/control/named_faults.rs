@@ -14,7 +14,7 @@ const BAD_GATEWAY: &str =
 /// A fault with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Common {
+pub enum Named {
     /// 429 as Mastodon says it.
     RateLimited,
     /// 503 as this server says it.
@@ -31,27 +31,27 @@ pub enum Common {
     NotJson,
 }
 
-impl Common {
+impl Named {
     /// All of them, and what a button says.
-    pub const ALL: [(Common, &str, &str); 7] = [
-        (Common::RateLimited, "rate_limited", "429, rate limited"),
-        (Common::Unavailable, "unavailable", "503, unavailable"),
-        (Common::NotJson, "not_json", "502, a page instead of JSON"),
-        (Common::Slow, "slow", "Slow, five seconds"),
-        (Common::Dropped, "dropped", "Connection dropped, nothing done"),
-        (Common::Lost, "lost", "Done, but the answer is lost"),
-        (Common::Truncated, "truncated", "Answer cut after ten bytes"),
+    pub const ALL: [(Named, &str, &str); 7] = [
+        (Named::RateLimited, "rate_limited", "429, rate limited"),
+        (Named::Unavailable, "unavailable", "503, unavailable"),
+        (Named::NotJson, "not_json", "502, a page instead of JSON"),
+        (Named::Slow, "slow", "Slow, five seconds"),
+        (Named::Dropped, "dropped", "Connection dropped, nothing done"),
+        (Named::Lost, "lost", "Done, but the answer is lost"),
+        (Named::Truncated, "truncated", "Answer cut after ten bytes"),
     ];
 
     pub fn effect(self) -> Effect {
         let (answer, seconds, loss) = match self {
-            Common::RateLimited => (Answer::TooMany, 0, None),
-            Common::Unavailable => (Answer::Unavailable, 0, None),
-            Common::Slow => (Answer::Real, 5, None),
-            Common::Dropped => (Answer::Nothing, 0, Some(Loss::Everything)),
-            Common::Lost => (Answer::Real, 0, Some(Loss::Everything)),
-            Common::Truncated => (Answer::Real, 0, Some(Loss::Beyond(10))),
-            Common::NotJson => (bad_gateway(), 0, None),
+            Named::RateLimited => (Answer::TooMany, 0, None),
+            Named::Unavailable => (Answer::Unavailable, 0, None),
+            Named::Slow => (Answer::Real, 5, None),
+            Named::Dropped => (Answer::Nothing, 0, Some(Loss::Everything)),
+            Named::Lost => (Answer::Real, 0, Some(Loss::Everything)),
+            Named::Truncated => (Answer::Real, 0, Some(Loss::Beyond(10))),
+            Named::NotJson => (bad_gateway(), 0, None),
         };
         Effect { answer, misbehaviour: Misbehaviour { delay: Duration::from_secs(seconds), loss } }
     }
