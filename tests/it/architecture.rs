@@ -84,6 +84,20 @@ fn nothing_is_unsafe() {
 }
 
 #[test]
+fn serve_has_nothing_that_spoils_an_answer_or_can_be_foreseen() {
+    // C-DEV-05, C-DEV-07
+    for (word, places) in [
+        ("Misbehaviour", ["dev/", "http/mod.rs", "http/response.rs", "server/edge.rs"]),
+        ("ForeseeableRandom", ["dev/", "cli/dev/mod.rs", "", ""]),
+    ] {
+        let named = sources().into_iter().filter(|(_, text)| tokens(text).iter().any(|token| token == word));
+        let is_place = |path: &str| places.iter().any(|place| !place.is_empty() && path.starts_with(place));
+        let elsewhere: Vec<String> = named.map(|(path, _)| path).filter(|path| !is_place(path)).collect();
+        assert_eq!(elsewhere, Vec::<String>::new(), "{word}");
+    }
+}
+
+#[test]
 fn files_are_named_for_what_lives_in_them() {
     let vague = ["util", "utils", "helper", "helpers", "common", "manager", "managers", "misc", "handler", "handlers"];
     for (path, _) in sources() {
