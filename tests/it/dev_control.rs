@@ -429,6 +429,28 @@ fn requests_beside_a_reset_see_one_world_or_the_other() {
     assert!(!server.log().contains("level=error"), "{}", server.log());
 }
 
+#[test]
+fn no_request_begins_in_one_world_and_ends_in_the_other() {
+    // C-DEV-11: one that read the moved clock before the reset would leave a token of next month after it
+    let server = Server::start_dev();
+    let fields = [("grant_type", "password"), ("username", "bob"), ("password", "bob"), ("scope", "read")];
+    for _ in 0..4 {
+        ask(&server, "/dev/clock", &json!({ "advance": "30d" })).expect(200);
+        let now = || server.get("/dev/clock").send().json()["unix"].as_i64().unwrap();
+        let next_month = now() - 60;
+        let tokens = thread::scope(|scope| {
+            let asking = || (0..4).map(|_| Token::of(server.token_request(&seeded_app(), &fields))).collect::<Vec<_>>();
+            let asking: Vec<_> = (0..3).map(|_| scope.spawn(asking)).collect();
+            ask(&server, "/dev/reset", &json!({})).expect(200);
+            asking.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        for token in tokens {
+            let status = if token.created_at >= next_month { 401 } else { 200 };
+            server.whoami(&token.access_token).expect(status);
+        }
+    }
+}
+
 /// The path of an authorization request of the seeded app.
 pub fn authorization(redirect_uri: &str, more: &str) -> String {
     format!("/oauth/authorize?response_type=code&client_id=hallpass-dev-client-id&redirect_uri={redirect_uri}&scope=read{more}")

@@ -20,6 +20,7 @@ fn each_request_is_told_with_its_answer_and_its_reason() {
     let refused = refused.expect(400);
     server.get("/nowhere").accept("application/json").send().expect(404);
     server.post("/oauth/token").body("application/json", &vec![b' '; 70_000]).send().expect(413); // the edge's own refusal
+    server.get("/style.css").send().expect(200); // a page's, not a client's
     ask(&server, "/dev/faults", &json!({ "path": "/health", "truncate": 1, "delay_ms": 20 })).expect(201);
     crate::support::client::exchange(server.address, &server.get("/health").bytes());
     let requests = seen(&server, "");
@@ -31,6 +32,7 @@ fn each_request_is_told_with_its_answer_and_its_reason() {
     assert_eq!(line(1), r#""GET" "/nowhere" null 404"#);
     assert_eq!(line(2), r#""POST" "/oauth/token" null 413"#);
     assert_eq!(line(3), r#""GET" "/health" null 200"#);
+    assert_eq!(requests.len(), 4);
     let first = &requests[0];
     assert_eq!((&first["body"], &first["headers"]["x-own"]), (&json!("grant_type=pigeon&scope=read"), &json!("1")));
     assert_eq!(first["id"], refused.header("x-request-id").unwrap());
