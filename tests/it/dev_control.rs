@@ -75,6 +75,20 @@ fn it_answers_to_the_names_of_this_machine_alone() {
 }
 
 #[test]
+fn other_machines_are_not_answered_even_where_dev_is_open_to_them() {
+    // C-DEV-02
+    let server = Server::start_dev_with(&["--allow-remote", "https://auth.example"]);
+    refusal(server.get("/dev/clock").header("Host", "auth.example").send(), 421, "not_loopback");
+    for (method, path) in [("GET", "/dev/requests?secrets=1"), ("POST", "/dev/reset"), ("GET", "/dev")] {
+        let forwarded = server.request(method, path).header("X-Forwarded-For", "192.0.2.1").json(&json!({}));
+        refusal(forwarded.send(), 403, "other_machine");
+    }
+    server.get("/dev/clock").send().expect(200);
+    let answer = approve(&server, &authorization("http://127.0.0.1:8080/callback", ""), json!({})).expect(200).json();
+    assert_eq!(query_value(answer["redirect"].as_str().unwrap(), "iss").as_deref(), Some("https://auth.example/"));
+}
+
+#[test]
 fn no_web_page_drives_it() {
     // C-DEV-02
     let server = Server::start_dev();
@@ -435,6 +449,7 @@ fn no_request_begins_in_one_world_and_ends_in_the_other() {
     let server = Server::start_dev();
     let fields = [("grant_type", "password"), ("username", "bob"), ("password", "bob"), ("scope", "read")];
     for _ in 0..4 {
+        ask(&server, "/dev/reset", &json!({})).expect(200);
         ask(&server, "/dev/clock", &json!({ "advance": "30d" })).expect(200);
         let now = || server.get("/dev/clock").send().json()["unix"].as_i64().unwrap();
         let next_month = now() - 60;

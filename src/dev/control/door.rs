@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
-use crate::http::{Params, Request};
+use crate::http::{Params, Peer, Request};
 
 /// What an operation is sent that needs no more to be known.
 #[derive(Deserialize)]
@@ -26,8 +26,13 @@ pub fn admit(request: &Request) -> Result<(), Refusal> {
     Err(Refusal::OtherSite("Origin names another site"))
 }
 
-/// The Host of a request, in lower case, if it can only mean this machine.
+/// The Host of a request, in lower case, if it can only mean this machine and this machine asks. `dev --allow-remote` lets others
+/// in, who may say that they mean `localhost` too.
 pub fn loopback_host(request: &Request) -> Result<String, Refusal> {
+    match request.peer {
+        Peer::Address(address) | Peer::Unforwarded(address) if address.is_loopback() => {}
+        _ => return Err(Refusal::OtherMachine),
+    }
     let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
     let is_ours = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| match host.strip_prefix(name) {
         Some("") => true,
@@ -77,7 +82,7 @@ pub fn check_query(request: &Request, known: &[&str]) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{HeaderMap, Method, Peer};
+    use crate::http::{HeaderMap, Method};
 
     fn request(lines: &[(&'static str, &str)]) -> Request {
         let mut headers = HeaderMap::new();
@@ -85,7 +90,7 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         let (method, path, query, body) = (Method::POST, "/dev/clock".into(), None, Vec::new());
-        Request { method, path, query, headers, body, peer: Peer::Proxy, id: String::new() }
+        Request { method, path, query, headers, body, peer: Peer::Unforwarded([127, 0, 0, 1].into()), id: String::new() }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::store::Fault;
 pub enum Refusal {
     /// The Host is not this machine's.
     Host,
+    /// Somebody elsewhere asks.
+    OtherMachine,
     /// A web page asks.
     OtherSite(&'static str),
     NotFound,
@@ -32,6 +34,7 @@ impl Refusal {
     fn wire(&self) -> (StatusCode, &'static str) {
         match self {
             Refusal::Host => (StatusCode::MISDIRECTED_REQUEST, "not_loopback"),
+            Refusal::OtherMachine => (StatusCode::FORBIDDEN, "other_machine"),
             Refusal::OtherSite(_) => (StatusCode::FORBIDDEN, "other_site"),
             Refusal::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Refusal::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -49,6 +52,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Host => f.write_str("Only 127.0.0.1, [::1] and localhost are answered here; ask by one of these names."),
+            Refusal::OtherMachine => f.write_str("Only programs on this machine are answered here."),
             Refusal::OtherSite(sign) => write!(f, "{sign}, and no web page may ask here; ask from a program."),
             Refusal::NotFound => f.write_str("There is nothing at this address; /dev/openapi.json tells what there is."),
             Refusal::Method(allowed) => write!(f, "This address answers to {allowed}."),
