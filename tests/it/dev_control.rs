@@ -242,6 +242,9 @@ fn a_seed_makes_ids_codes_and_tokens_the_same_in_every_run() {
         let token = Token::of(server.exchange(&seeded_app(), &code, OOB, &[]));
         let password = [("grant_type", "password"), ("username", "bob"), ("password", "bob"), ("scope", "read")];
         let second = Token::of(server.token_request(&app, &password));
+        let mut browser = Browser::new(server);
+        let page = browser.get("/auth/sign_in");
+        browser.sign_in_at(page, "carol", "carol").expect(303); // between the two steps
         let made = ask(server, "/dev/tokens", &json!({ "scopes": "read" })).expect(201).json()["access_token"].to_string();
         vec![app.id, app.client_id, app.client_secret, code, token.access_token, second.access_token, made]
     };
@@ -340,6 +343,12 @@ fn approval_gives_what_the_browser_would_be_sent() {
     assert_eq!(form["redirect"], Value::Null);
     Token::of(server.exchange(&app, form["code"].as_str().unwrap(), uri, &[]));
 
+    let mut browser = Browser::new(&server);
+    browser.sign_in("alice", "alice");
+    let account = browser.get("/account").expect(200);
+    let elsewhere = account.forms().into_iter().filter(|form| form.value("session").is_some()).count();
+    assert_eq!(elsewhere, 0, "nobody stays signed in: {}", account.text());
+
     let whole = format!("http://localhost:{}{}", server.address.port(), authorization(uri, ""));
     let answer = approve(&server, &whole, json!({ "as": "bob" })).expect(200).json();
     let issuer = format!("http://localhost:{}/", server.address.port());
@@ -385,6 +394,12 @@ fn approval_goes_through_every_check_of_the_page() {
 fn a_reset_is_the_seeded_world_again() {
     // C-DEV-11
     let server = Server::start_dev();
+    for _ in 0..30 {
+        let wrong = [("grant_type", "client_credentials"), ("client_id", &seeded_app().client_id), ("client_secret", "wrong")];
+        server.post("/oauth/token").form(&wrong).send();
+    }
+    let refused = [("grant_type", "client_credentials"), ("client_id", &seeded_app().client_id), ("client_secret", "wrong")];
+    server.post("/oauth/token").form(&refused).send().expect(429);
     let app = server.register(OOB, "read");
     let token = ask(&server, "/dev/tokens", &json!({ "user": "alice", "scopes": "read" })).expect(201).json();
     let token = token["access_token"].as_str().unwrap();
@@ -395,12 +410,6 @@ fn a_reset_is_the_seeded_world_again() {
     server.get("/health").send().expect(500);
     browser.sign_in("alice", "alice");
     ask(&server, "/dev/faults", &json!({ "path": "/*", "status": 500 })).expect(201);
-    for _ in 0..30 {
-        let wrong = [("grant_type", "client_credentials"), ("client_id", &seeded_app().client_id), ("client_secret", "wrong")];
-        server.post("/oauth/token").form(&wrong).send();
-    }
-    let refused = [("grant_type", "client_credentials"), ("client_id", &seeded_app().client_id), ("client_secret", "wrong")];
-    server.post("/oauth/token").form(&refused).send().expect(429);
     server.post("/oauth/revoke").form(&[("client_id", &seeded_app().client_id), ("client_secret", "x"), ("token", TOKEN)]).send();
 
     ask(&server, "/dev/reset", &json!({})).expect(200);
