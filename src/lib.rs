@@ -17,6 +17,7 @@
 //! - [`dev`] is what only `hallpass dev` has.
 //! - [`server`] is sockets and threads. One file has `async`; time and randomness are read there and passed down as values.
 //! - [`cli`] is the command line.
+//! - [`testing`] is `hallpass dev` inside a Rust test: the only part of this library that is for others.
 //!
 //! A request's way: `server::edge` reads it whole, `server::workers` hands it to a thread, `endpoints::answer` finds its
 //! endpoint, which checks in the order of its RFC section, reads on a read-only connection, and writes with
@@ -34,6 +35,7 @@ mod oauth;
 mod pages;
 mod server;
 mod store;
+pub mod testing;
 
 /// What the fuzz targets in `tests/fuzz` call; a server is built without it.
 #[cfg(any(fuzzing, test))]

@@ -6,7 +6,7 @@ mod arguments;
 mod backup;
 mod check;
 mod completions;
-mod dev;
+pub(crate) mod dev;
 mod environment;
 mod events;
 mod export;

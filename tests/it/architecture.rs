@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::readme::{below, root};
 
 /// A layer and what it may name besides itself.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("oauth", &[]),
     ("http", &[]),
     ("metrics", &[]),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("dev", &["endpoints", "oauth", "http", "store", "pages", "config"]),
     ("server", &["endpoints", "http", "store", "config", "metrics", "oauth::time", "oauth::subscriber"]),
     ("cli", &["server", "dev", "endpoints", "store", "pages", "config", "http", "oauth"]),
+    ("testing", &["cli::dev", "server", "dev", "endpoints", "http"]),
 ];
 
 /// A foreign crate and the layers that may name it; the rest see what those make of it.
@@ -54,7 +55,7 @@ const DOORS: [(&str, &[&str]); 30] = [
     ("ureq", &[]),                                                               // tests only
 ];
 
-const EVERYWHERE: [&str; 9] = ["oauth", "http", "config", "pages", "store", "endpoints", "dev", "server", "cli"];
+const EVERYWHERE: [&str; 10] = ["oauth", "http", "config", "pages", "store", "endpoints", "dev", "server", "cli", "testing"];
 
 /// The one file with `async`.
 const EDGE: &str = "server/edge.rs";

@@ -77,7 +77,7 @@ fn every_section_of_the_contract_is_read() {
         ("C-RC-15", "22"),
         ("C-CHK-10", "23"),
         ("C-RUN-03", "24"),
-        ("C-EXE-07", "25"),
+        ("C-EXE-08", "25"),
         ("C-DEV-13", "26"),
     ] {
         assert_eq!(clauses[clause], section, "{clause}");

@@ -77,6 +77,7 @@ mod shells;
 mod sign_in;
 mod storage;
 mod support;
+mod testing;
 mod throttling;
 mod token;
 mod token_commands;

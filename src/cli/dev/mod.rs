@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -23,9 +24,9 @@ use crate::dev::foreseeable::ForeseeableRandom;
 use crate::dev::world::{Person, USERNAME, World};
 use crate::oauth::admission::Admission;
 use crate::server::service::{now, random};
-use crate::server::{ListenAddress, Options, Stop, log};
+use crate::server::{ListenAddress, Listener, Options, Stop, log};
 use crate::store::Role;
-use directory::Directory;
+pub use directory::Directory;
 use exec::Running;
 use printed::Values;
 
@@ -79,9 +80,50 @@ pub struct Dev {
     exec: bool,
 }
 
+/// All that is served, and what is told of it.
+pub struct Prepared {
+    pub server: Controlled,
+    pub listener: Listener,
+    values: Values,
+    said: String,
+    /// Goes last: the database is in it.
+    pub directory: Directory,
+}
+
+/// The same for a test inside this process, on a free port.
+pub fn prepared_for_test(settings: &Settings) -> Result<Prepared, String> {
+    let dev = Dev {
+        listen: Some("127.0.0.1:0".into()),
+        allow_remote: None,
+        user: settings.users.iter().map(|(name, password)| format!("{name}:{password}")).collect(),
+        auto_approve: false,
+        approve_as: settings.approve_as.clone(),
+        token_ttl: settings.token_ttl.map(|ttl| format!("{}s", ttl.as_secs())),
+        seed: settings.seed,
+        print: None,
+        log: None,
+        log_format: "logfmt".into(),
+        exec: false,
+    };
+    dev.prepared(false).map_err(|failure| failure.message)
+}
+
+/// How such a server differs from the usual one.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Names and passwords: somebody more, or another password for somebody who is there.
+    pub users: Vec<(String, String)>,
+    /// Who allows every authorization request at once, without a page.
+    pub approve_as: Option<String>,
+    /// How long new tokens live; `None`: until revoked.
+    pub token_ttl: Option<Duration>,
+    /// Makes every id, code and token the same in every run.
+    pub seed: Option<u64>,
+}
+
 impl Dev {
     /// `command`: what stood after `--exec`.
-    pub fn run(self, command: Option<Vec<OsString>>) -> Result<ExitCode, Failure> {
+    pub(super) fn run(self, command: Option<Vec<OsString>>) -> Result<ExitCode, Failure> {
         let command = command.filter(|_| self.exec);
         if command.as_ref().is_some_and(Vec::is_empty) {
             return Err(Failure::misuse("no command after --exec; it looks like hallpass dev --exec npm test"));
@@ -92,7 +134,34 @@ impl Dev {
             ));
         }
         self.install_log(command.is_some())?;
-        let address = self.address(command.is_some())?;
+        let Prepared { server, listener, values, said, directory: _directory } = self.prepared(command.is_some())?;
+        let options = options(&[], 64)?;
+        let Some(command) = command else {
+            run(Arc::new(server), listener, options, &said, self.print.is_some(), until_signalled()?)?;
+            return Ok(ExitCode::SUCCESS);
+        };
+
+        // It is started first: connections wait for us, and it does not get the many files that a server may open.
+        let running = match Running::start(&command, &values.variables()) {
+            Ok(running) => running,
+            Err(not_started) => {
+                tell(&format!("hallpass: {} cannot be run: {}", command[0].to_string_lossy(), not_started.why));
+                return Ok(ExitCode::from(not_started.code));
+            }
+        };
+        let (stop, end_it) = (Stop::new(), running.ender());
+        let ended = running.stopping(stop.clone());
+        let served = serve_until(Arc::new(server), listener, hurried(options), stop);
+        if served.is_err() {
+            end_it();
+        }
+        let code = ended.join().unwrap_or(1);
+        served.map(|()| ExitCode::from(code))
+    }
+
+    /// The world in a database of its own, behind a listener that nobody serves yet.
+    fn prepared(&self, is_for_command: bool) -> Result<Prepared, Failure> {
+        let address = self.address(is_for_command)?;
         let world = self.world()?;
         let approve_as = self.approver(&world)?;
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
@@ -128,30 +197,9 @@ impl Dev {
             seeded: world.people.iter().map(|person| (person.username.as_str().into(), person.password.clone())).collect(),
             approve_as,
         };
-        let options = options(&[], 64)?;
         let server = authorization_server(config, store, after_login::endpoints_of);
         let server = Controlled::new(server, world, self.seed.map(ForeseeableRandom::of), random);
-        let Some(command) = command else {
-            run(Arc::new(server), listener, options, &said, self.print.is_some(), until_signalled()?)?;
-            return Ok(ExitCode::SUCCESS);
-        };
-
-        // It is started first: connections wait for us, and it does not get the many files that a server may open.
-        let running = match Running::start(&command, &values.variables()) {
-            Ok(running) => running,
-            Err(not_started) => {
-                tell(&format!("hallpass: {} cannot be run: {}", command[0].to_string_lossy(), not_started.why));
-                return Ok(ExitCode::from(not_started.code));
-            }
-        };
-        let (stop, end_it) = (Stop::new(), running.ender());
-        let ended = running.stopping(stop.clone());
-        let served = serve_until(Arc::new(server), listener, hurried(options), stop);
-        if served.is_err() {
-            end_it();
-        }
-        let code = ended.join().unwrap_or(1);
-        served.map(|()| ExitCode::from(code))
+        Ok(Prepared { server, listener, values, said, directory })
     }
 
     fn install_log(&self, is_quiet: bool) -> Result<(), Failure> {
@@ -222,7 +270,7 @@ impl Dev {
 }
 
 /// Nobody is waited for once the command has ended.
-fn hurried(mut options: Options) -> Options {
-    options.limits.drain = std::time::Duration::from_millis(250);
+pub fn hurried(mut options: Options) -> Options {
+    options.limits.drain = Duration::from_millis(250);
     options
 }
