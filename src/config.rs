@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::oauth::admission::Admission;
+use crate::oauth::dialect::{Dialect, Difference};
 
 /// The settings of a running server.
 pub struct Config {
@@ -27,6 +28,15 @@ pub struct Config {
     pub seeded: Vec<(String, String)>,
     /// Whom `dev --auto-approve` signs in and lets allow everything, without a page.
     pub approve_as: Option<String>,
+    /// Which Mastodon is spoken; in `serve` always ours.
+    pub dialect: Dialect,
+}
+
+impl Config {
+    /// Whether the Mastodon that is spoken does this otherwise.
+    pub fn differs(&self, difference: Difference) -> bool {
+        self.dialect.differs(difference)
+    }
 }
 
 /// Where clients find this server (H-28).

@@ -15,6 +15,7 @@ use crate::config::{BaseUrl, Config, duration};
 use crate::endpoints::{AuthorizationServer, Routes, Service};
 use crate::oauth::admission::Admission;
 use crate::oauth::client::is_given_client_id;
+use crate::oauth::dialect::Dialect;
 use crate::oauth::time::Timestamp;
 use crate::oauth::user::Username;
 use crate::server::service::now;
@@ -157,6 +158,7 @@ impl Serve {
             dev: false,
             seeded: Vec::new(),
             approve_as: None,
+            dialect: Dialect::OURS,
         };
         let said = format!("hallpass listening on {}\n", listener.url());
         let (server, stop) = (Arc::new(authorization_server(config, store, |_| None)), until_signalled()?);

@@ -4,6 +4,7 @@
 
 use crate::oauth::access_token::{AccessToken, IssuedToken};
 use crate::oauth::client::ClientSecret;
+use crate::oauth::dialect::Dialect;
 use crate::oauth::password::{Password, PasswordHash};
 use crate::oauth::registration::Registration;
 use crate::oauth::scope::ScopeSet;
@@ -166,6 +167,15 @@ impl World {
         match self.people.iter_mut().find(|known| known.username.as_str().eq_ignore_ascii_case(person.username.as_str())) {
             Some(known) => (known.password, known.password_hash) = (person.password, person.password_hash),
             None => self.people.push(person),
+        }
+        self
+    }
+
+    /// The same where another Mastodon is spoken, which may know fewer scopes.
+    pub fn speaking(mut self, dialect: Dialect) -> World {
+        let scopes = self.apps.iter_mut().map(|app| &mut app.scopes).chain(self.tokens.iter_mut().map(|token| &mut token.scopes));
+        for scopes in scopes {
+            *scopes = ScopeSet::from_stored(scopes).known_in(dialect).to_string();
         }
         self
     }

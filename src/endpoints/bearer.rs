@@ -1,10 +1,12 @@
 //! What may this token do (RFC 6750, C-BEA): from the `Authorization` header, or from a parameter.
 
 use super::Context;
+use super::elsewhere::check;
 use super::error::BearerError;
 use crate::http::header::bearer;
 use crate::http::{Params, Request};
 use crate::oauth::access_token::{AccessToken, Standing};
+use crate::oauth::dialect::Difference;
 use crate::oauth::secret::{Hashed, Secret};
 use crate::oauth::user::User;
 use crate::store::{Fault, TokenOnFile, is_use_worth_noting};
@@ -15,7 +17,7 @@ pub fn any_token(ctx: &Context, request: &Request) -> Result<TokenOnFile, Bearer
         return Ok(found); // to be counted it was looked up already
     }
     let params = request.params()?;
-    let token = presented(request, &params)?.ok_or(BearerError::Missing)?;
+    let token = presented(ctx, request, &params)?.ok_or(BearerError::Missing)?;
     live(ctx, &token)
 }
 
@@ -83,12 +85,13 @@ pub fn if_got_token(ctx: &Context, request: &Request, accepted: &'static [&'stat
 }
 
 /// The token of a request: `None` if there is none. Header first, then `access_token`, then `bearer_token` (C-BEA-01).
-pub fn presented(request: &Request, params: &Params) -> Result<Option<AccessToken>, BearerError> {
+pub fn presented(ctx: &Context, request: &Request, params: &Params) -> Result<Option<AccessToken>, BearerError> {
     let mut places = bearer(&request.headers);
-    params.check(&["access_token", "bearer_token"]).map_err(|_| BearerError::Contradictory)?;
+    check(ctx, params, &["access_token", "bearer_token"]).map_err(|_| BearerError::Contradictory)?;
     places.extend(params.text("access_token"));
     places.extend(params.text("bearer_token"));
-    if places.windows(2).any(|pair| pair[0] != pair[1]) {
+    let is_contradictory = places.windows(2).any(|pair| pair[0] != pair[1]);
+    if is_contradictory && !ctx.config.differs(Difference::FirstTokenWins) {
         return Err(BearerError::Contradictory); // H-19, RFC 6750 §2
     }
     Ok(places.first().map(|token| AccessToken::presented(token)))

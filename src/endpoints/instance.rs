@@ -7,16 +7,13 @@ use super::Context;
 use super::accounts::account;
 use super::error::server_error;
 use crate::http::{Request, Response, StatusCode};
+use crate::oauth::dialect::Difference;
 use crate::oauth::password::PasswordHash;
 use crate::oauth::time::Timestamp;
 use crate::oauth::user::User;
 use crate::store::Fault;
 
-/// Strict semver: masto 4 and 5 parse it and stop at anything else (C-INS-04).
-const VERSION: &str = concat!("4.4.0+hallpass-", env!("CARGO_PKG_VERSION"));
 const SOURCE_URL: &str = "https://docs.joinmastodon.org/";
-/// 2 is Mastodon 4.3: the lowest that has what hallpass has (C-INS-05).
-const API_VERSION: u32 = 2;
 const DESCRIPTION: &str = "A login server that speaks Mastodon’s dialect of OAuth.";
 
 /// `GET /api/v2/instance`.
@@ -25,29 +22,36 @@ pub fn v2(ctx: &Context, _: &Request) -> Response {
         Ok(contact) => contact,
         Err(fault) => return server_error(&fault),
     };
-    Response::json(
-        StatusCode::OK,
-        &json!({
-            "domain": ctx.origin.host(),
-            "title": ctx.config.title,
-            "version": VERSION,
-            "source_url": SOURCE_URL,
-            "description": DESCRIPTION,
-            "usage": { "users": { "active_month": 0 } },
-            "thumbnail": { "url": ctx.origin.url("/header.png"), "blurhash": null, "versions": {} },
-            "icon": [],
-            "languages": ["en"],
-            "configuration": with(configuration(), &[
-                ("urls", json!({ "streaming": streaming(ctx) })),
-                ("vapid", json!({ "public_key": ctx.config.vapid_public_key })),
-                ("translation", json!({ "enabled": false })),
-            ]),
-            "registrations": { "enabled": false, "approval_required": false, "message": null, "url": null },
-            "api_versions": { "mastodon": API_VERSION },
-            "contact": { "email": "", "account": contact },
-            "rules": [],
-        }),
-    )
+    let mut instance = json!({
+        "domain": ctx.origin.host(),
+        "title": ctx.config.title,
+        "version": version(ctx),
+        "source_url": SOURCE_URL,
+        "description": DESCRIPTION,
+        "usage": { "users": { "active_month": 0 } },
+        "thumbnail": { "url": ctx.origin.url("/header.png"), "blurhash": null, "versions": {} },
+        "icon": [],
+        "languages": ["en"],
+        "configuration": with(configuration(), &[
+            ("urls", json!({ "streaming": streaming(ctx) })),
+            ("vapid", json!({ "public_key": ctx.config.vapid_public_key })),
+            ("translation", json!({ "enabled": false })),
+        ]),
+        "registrations": { "enabled": false, "approval_required": false, "message": null, "url": null },
+        "api_versions": { "mastodon": ctx.config.dialect.api_version() },
+        "contact": { "email": "", "account": contact },
+        "rules": [],
+    });
+    if let (true, Some(keys)) = (ctx.config.differs(Difference::NoApiVersions), instance.as_object_mut()) {
+        keys.shift_remove("api_versions");
+    }
+    Response::json(StatusCode::OK, &instance)
+}
+
+/// Strict semver: masto 4 and 5 parse it and stop at anything else (C-INS-04).
+fn version(ctx: &Context) -> String {
+    let mastodon = ctx.config.dialect.version().unwrap_or_else(|| "4.4".into());
+    format!("{mastodon}.0+hallpass-{}", env!("CARGO_PKG_VERSION"))
 }
 
 /// `GET /api/v1/instance`, for older clients; some decode every key of it (C-RC-11).
@@ -64,7 +68,7 @@ pub fn v1(ctx: &Context, _: &Request) -> Response {
             "short_description": DESCRIPTION,
             "description": DESCRIPTION,
             "email": "",
-            "version": VERSION,
+            "version": version(ctx),
             "urls": { "streaming_api": streaming(ctx) },
             "stats": { "user_count": users, "status_count": 0, "domain_count": 0 },
             "thumbnail": ctx.origin.url("/header.png"),
@@ -146,7 +150,7 @@ pub fn nodeinfo(ctx: &Context, _: &Request) -> Response {
             "services": { "outbound": [], "inbound": [] },
             "usage": { "users": { "total": users, "activeMonth": 0, "activeHalfyear": 0 }, "localPosts": 0 },
             "openRegistrations": false,
-            "metadata": { "nodeName": ctx.config.title, "upstream": { "name": "mastodon", "version": VERSION } },
+            "metadata": { "nodeName": ctx.config.title, "upstream": { "name": "mastodon", "version": version(ctx) } },
         }),
     )
 }

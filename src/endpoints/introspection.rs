@@ -7,6 +7,7 @@ use super::Context;
 use super::accounts::actor_uri;
 use super::bearer::{any_token, look_up, presented};
 use super::client_authentication::authenticate_client_if_any;
+use super::elsewhere::check;
 use super::error::{BearerError, IntrospectionError, token_info_refused};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::access_token::{AccessToken, Standing};
@@ -33,7 +34,7 @@ pub fn post(ctx: &Context, request: &Request) -> Response {
 
 fn introspect(ctx: &Context, request: &Request) -> Result<Introspection, IntrospectionError> {
     let params = request.params()?;
-    params.check(&KNOWN)?;
+    check(ctx, &params, &KNOWN)?;
     let asker = authorize(ctx, request, &params)?;
     let token = AccessToken::presented(params.text("token").ok_or(IntrospectionError::MissingToken)?);
     let found = look_up(ctx, &token)?.filter(|found| {
@@ -53,7 +54,7 @@ fn authorize(ctx: &Context, request: &Request, params: &Params) -> Result<Asker,
 }
 
 fn authorize_by_token(ctx: &Context, request: &Request, params: &Params) -> Result<Asker, IntrospectionError> {
-    let own = match presented(request, params) {
+    let own = match presented(ctx, request, params) {
         Ok(Some(own)) => own,
         Ok(None) => return Err(IntrospectionError::NoCredentials),
         Err(BearerError::Fault(fault)) => return Err(fault.into()),

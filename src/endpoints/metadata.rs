@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::Context;
 use crate::http::{Request, Response, StatusCode};
-use crate::oauth::scope::SERVER_SCOPES;
+use crate::oauth::dialect::Difference;
+use crate::oauth::scope::ScopeSet;
 
 pub fn get(ctx: &Context, _: &Request) -> Response {
     let url = |path| ctx.origin.url(path);
@@ -13,15 +14,13 @@ pub fn get(ctx: &Context, _: &Request) -> Response {
     } else {
         &["authorization_code", "client_credentials"] // H-14
     };
-    Response::json(
-        StatusCode::OK,
-        &json!({
+    let mut metadata = json!({
             "issuer": ctx.origin.issuer(),
             "authorization_endpoint": url("/oauth/authorize"),
             "token_endpoint": url("/oauth/token"),
             "revocation_endpoint": url("/oauth/revoke"),
             "userinfo_endpoint": url("/oauth/userinfo"),
-            "scopes_supported": SERVER_SCOPES.as_slice(),
+            "scopes_supported": ScopeSet::all_in(ctx.config.dialect).iter().collect::<Vec<_>>(),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "fragment", "form_post"],
             "grant_types_supported": grant_types,
@@ -29,10 +28,17 @@ pub fn get(ctx: &Context, _: &Request) -> Response {
             "code_challenge_methods_supported": ["S256"],
             "service_documentation": "https://docs.joinmastodon.org/",
             "app_registration_endpoint": url("/api/v1/apps"),
-            "introspection_endpoint": url("/oauth/introspect"),
-            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "authorization_response_iss_parameter_supported": true,
-        }),
-    )
+    });
+    if !ctx.config.differs(Difference::OnlyMastodonsMetadata) {
+        metadata["introspection_endpoint"] = json!(url("/oauth/introspect"));
+        metadata["introspection_endpoint_auth_methods_supported"] = json!(["client_secret_basic", "client_secret_post"]);
+        metadata["revocation_endpoint_auth_methods_supported"] = json!(["client_secret_basic", "client_secret_post"]);
+    }
+    if !ctx.config.differs(Difference::NoIssuer) {
+        metadata["authorization_response_iss_parameter_supported"] = json!(true);
+    }
+    if let (true, Some(keys)) = (ctx.config.differs(Difference::NoUserinfo), metadata.as_object_mut()) {
+        keys.shift_remove("userinfo_endpoint");
+    }
+    Response::json(StatusCode::OK, &metadata)
 }

@@ -15,6 +15,7 @@ mod bearer;
 mod check;
 mod client_authentication;
 mod cors;
+mod elsewhere;
 mod error;
 mod events;
 mod hashing_lanes;
@@ -59,6 +60,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Origin};
 use crate::http::{Asker, HeaderMap, Method, Params, Request, Response, StatusCode};
+use crate::oauth::dialect::Difference;
 use crate::oauth::half_session::HalfSessionKey;
 use crate::oauth::secret::Secret;
 use crate::oauth::time::Timestamp;
@@ -137,7 +139,7 @@ impl AuthorizationServer {
 
     /// What the edge refuses by itself, or found broken. Needs no more than words, so it never waits.
     pub fn refuse(&self, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str, now: Timestamp) -> Response {
-        error::refuse(&self.pages, status, path, headers, request_id, now)
+        error::refuse(&self.config, &self.pages, status, path, headers, request_id, now)
     }
 
     /// Whether the store's writer answers within this time, be it with a fault.
@@ -200,7 +202,7 @@ impl Context<'_> {
 
 fn respond(context: &Context, request: &Request, more: Routes) -> Response {
     let path = routed_path(&request.path);
-    let response = if let Some(preflight) = cors::preflight(request, path) {
+    let response = if let Some(preflight) = cors::preflight(request, path, context.config) {
         preflight
     } else if path == APPLICATIONS || path.starts_with("/oauth/applications/") {
         Response::empty(StatusCode::FORBIDDEN) // C-AAP-01: whatever the method
@@ -210,18 +212,20 @@ fn respond(context: &Context, request: &Request, more: Routes) -> Response {
         throttle::limited(context, request, path, || dispatch(context, request, path, more))
     };
     let response = if context.config.dev { response.explained() } else { response };
-    with_common_headers(cors::allow(response, &request.headers, path))
+    let response = elsewhere::reworded(context, request, path, response);
+    with_common_headers(cors::allow(response, &request.headers, path, context.config))
 }
 
 fn dispatch(context: &Context, request: &Request, path: &str, more: Routes) -> Response {
-    let endpoints = more(path).or_else(|| endpoints_of(path)).unwrap_or(&[]);
+    let endpoints = more(path).or_else(|| endpoints_of(path)).filter(|_| !elsewhere::is_unrouted(context.config, path));
+    let endpoints = endpoints.unwrap_or(&[]);
     let verb = Verb::of(&request.method);
     match endpoints.iter().find(|(known, _)| Some(*known) == verb) {
         Some((_, endpoint)) => match same_site::check(context, request, path) {
             Ok(()) => endpoint(context, request),
             Err(refusal) => refusal.page(context, request),
         },
-        None if endpoints.is_empty() => error::not_found(context, request),
+        None if endpoints.is_empty() || context.config.differs(Difference::UnroutedMethods) => error::not_found(context, request),
         None => error::method_not_allowed(context, request, &allowed(endpoints)),
     }
 }

@@ -216,6 +216,7 @@ mod tests {
     use crate::http::{HeaderMap, HeaderValue, Method, Peer, Response};
     use crate::oauth::admission::Admission;
     use crate::oauth::client::ClientSecret;
+    use crate::oauth::dialect::Dialect;
     use crate::oauth::password::RUNS;
     use crate::oauth::registration::Registration;
     use crate::oauth::secret::Secret;
@@ -258,6 +259,7 @@ mod tests {
             dev: false,
             seeded: Vec::new(),
             approve_as: None,
+            dialect: Dialect::OURS,
         };
         AuthorizationServer::new(config, store, (1, || ()), |_| None)
     }

@@ -86,7 +86,7 @@ impl AuthorizationServer {
 
     /// An answer to this request with what all answers carry.
     pub fn as_sent(&self, request: &Request, response: Response) -> Response {
-        with_common_headers(cors::allow(response, &request.headers, routed_path(&request.path)))
+        with_common_headers(cors::allow(response, &request.headers, routed_path(&request.path), &self.config))
     }
 
     /// What somebody is told who came too often under `/api` (C-RAT-04).

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::access_token::AccessToken;
+use super::dialect::Dialect;
 use super::pkce::{CodeChallenge, CodeVerifier};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -54,18 +55,26 @@ pub enum CodeRefusal {
 impl IssuedCode {
     /// RFC 6749 §4.1.3. Possession is proved first, by the client it was issued to, its redirection URI and its verifier; so
     /// only who could have redeemed it is told [`CodeRefusal::Redeemed`], which ends a token (H-01).
-    pub fn check(&self, client: i64, redirect_uri: &str, verifier: Option<&str>, now: Timestamp) -> Result<(), CodeRefusal> {
+    pub fn check(
+        &self,
+        client: i64,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        now: Timestamp,
+        dialect: Dialect,
+    ) -> Result<(), CodeRefusal> {
         if client != self.client {
             return Err(CodeRefusal::OtherClient);
         }
-        if !RedirectUri::parse(redirect_uri).is_ok_and(|uri| uri.matches(self.redirect_uri.as_str())) {
+        let uri = RedirectUri::parse_in(dialect, redirect_uri);
+        if !uri.is_ok_and(|uri| uri.matches_in(dialect, self.redirect_uri.as_str())) {
             return Err(CodeRefusal::OtherRedirectUri(redirect_uri.to_owned(), self.redirect_uri.as_str().to_owned()));
         }
         match (&self.challenge, verifier) {
             (None, None) => {}
             (None, Some(_)) => return Err(CodeRefusal::VerifierNotAnnounced),
             (Some(challenge), verifier) => {
-                let verifier = verifier.and_then(CodeVerifier::parse);
+                let verifier = verifier.and_then(|text| CodeVerifier::parse_in(dialect, text));
                 if !verifier.is_some_and(|verifier| challenge.is_met_by(&verifier)) {
                     return Err(CodeRefusal::WrongVerifier);
                 }
@@ -116,6 +125,7 @@ impl fmt::Display for CodeRefusal {
 mod tests {
     use super::*;
 
+    const OURS: Dialect = Dialect::OURS;
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
     fn code(challenge: Option<&str>) -> IssuedCode {
@@ -152,19 +162,19 @@ mod tests {
             (code(challenge), 1, "https://a/cb", None, 0, Err(CodeRefusal::WrongVerifier)),
             (code(challenge), 1, "https://a/cb", Some("short"), 0, Err(CodeRefusal::WrongVerifier)),
         ] {
-            assert_eq!(code.check(client, uri, verifier, Timestamp(now)), expected, "{client} {uri} {verifier:?} {now}");
+            assert_eq!(code.check(client, uri, verifier, Timestamp(now), OURS), expected, "{client} {uri} {verifier:?} {now}");
         }
     }
 
     #[test]
     fn a_replay_is_told_only_to_who_could_have_redeemed_it() {
         let redeemed = IssuedCode { redeemed_at: Some(Timestamp(5)), ..code(None) };
-        assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9)), Err(CodeRefusal::Redeemed));
-        assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9_999)), Err(CodeRefusal::Redeemed));
+        assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9), OURS), Err(CodeRefusal::Redeemed));
+        assert_eq!(redeemed.check(1, "https://a/cb", None, Timestamp(9_999), OURS), Err(CodeRefusal::Redeemed));
         let a_day_later = Timestamp(600 + KEPT_SECONDS);
-        assert_eq!(redeemed.check(1, "https://a/cb", None, a_day_later), Err(CodeRefusal::Expired));
-        assert_eq!(redeemed.check(2, "https://a/cb", None, Timestamp(9)), Err(CodeRefusal::OtherClient));
-        assert!(matches!(redeemed.check(1, "https://b/cb", None, Timestamp(9)), Err(CodeRefusal::OtherRedirectUri(..))));
+        assert_eq!(redeemed.check(1, "https://a/cb", None, a_day_later, OURS), Err(CodeRefusal::Expired));
+        assert_eq!(redeemed.check(2, "https://a/cb", None, Timestamp(9), OURS), Err(CodeRefusal::OtherClient));
+        assert!(matches!(redeemed.check(1, "https://b/cb", None, Timestamp(9), OURS), Err(CodeRefusal::OtherRedirectUri(..))));
         assert!(!redeemed.is_live(Timestamp(9)));
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::client::Client;
+use super::dialect::Dialect;
 use super::nearness::nearest;
 use super::pkce::CodeChallenge;
 use super::redirect_uri::{RedirectUri, RedirectUriRefusal};
@@ -117,14 +118,14 @@ pub enum AuthorizationRefusal {
 
 impl Client {
     /// RFC 6749 §3.1.2.3: the redirection URI of a request, if the client registered it. It is always required (C-URI-05).
-    pub fn redirection(&self, request: &AuthorizationRequest) -> Result<Redirection, AuthorizationRefusal> {
+    pub fn redirection(&self, request: &AuthorizationRequest, dialect: Dialect) -> Result<Redirection, AuthorizationRefusal> {
         let refused = |reason| Err(AuthorizationRefusal::RedirectUri(reason));
         let Some(text) = request.redirect_uri else { return refused(RedirectionRefusal::Missing) };
-        let uri = match RedirectUri::parse(text) {
+        let uri = match RedirectUri::parse_in(dialect, text) {
             Ok(uri) => uri,
             Err(refusals) => return refused(RedirectionRefusal::Malformed(text.to_owned(), refusals[0])),
         };
-        if !self.redirect_uris().any(|registered| uri.matches(registered)) {
+        if !self.redirect_uris().any(|registered| uri.matches_in(dialect, registered)) {
             let nearest = nearest(text, self.redirect_uris());
             return refused(RedirectionRefusal::NotRegistered(text.to_owned(), nearest.map(str::to_owned)));
         }
@@ -145,7 +146,7 @@ impl Redirection {
 
 impl AuthorizationRequest<'_> {
     /// What is left to check once the redirection URI holds: response type, response mode, scope, PKCE.
-    pub fn negotiate(&self, client: &Client, redirection: &Redirection) -> Result<Terms, AuthorizationRefusal> {
+    pub fn negotiate(&self, client: &Client, redirection: &Redirection, dialect: Dialect) -> Result<Terms, AuthorizationRefusal> {
         match self.response_type {
             None => return Err(AuthorizationRefusal::Missing("response_type")),
             Some("code") => {}
@@ -155,8 +156,8 @@ impl AuthorizationRequest<'_> {
         if self.scope.is_some_and(|scope| scope.contains(|c: char| c.is_whitespace() && c != ' ')) {
             return Err(AuthorizationRefusal::Scope(ScopeRefusal::Separator));
         }
-        let scopes = ScopeSet::requested(self.scope, &client.scopes).map_err(AuthorizationRefusal::Scope)?;
-        let challenge = self.code_challenge.map(|text| self.challenge(text)).transpose()?;
+        let scopes = ScopeSet::requested(self.scope, &client.scopes_to_ask_for(dialect)).map_err(AuthorizationRefusal::Scope)?;
+        let challenge = self.code_challenge.map(|text| self.challenge(text, dialect)).transpose()?;
         Ok(Terms { scopes, challenge, response_mode })
     }
 
@@ -174,9 +175,9 @@ impl AuthorizationRequest<'_> {
 
     /// RFC 7636 §4.4.1; the method comes before the form of the challenge (H-08). A method without a challenge is not
     /// looked at (C-PKC-03).
-    fn challenge(&self, text: &str) -> Result<CodeChallenge, AuthorizationRefusal> {
+    fn challenge(&self, text: &str, dialect: Dialect) -> Result<CodeChallenge, AuthorizationRefusal> {
         match self.code_challenge_method {
-            Some("S256") => CodeChallenge::parse(text).ok_or(AuthorizationRefusal::Challenge),
+            Some("S256") => CodeChallenge::parse_in(dialect, text).ok_or(AuthorizationRefusal::Challenge),
             method => Err(AuthorizationRefusal::ChallengeMethod(method.unwrap_or("").to_owned())),
         }
     }
@@ -261,7 +262,7 @@ mod tests {
     }
 
     fn negotiate(request: AuthorizationRequest) -> Result<Terms, AuthorizationRefusal> {
-        request.negotiate(&client(), &client().redirection(&request)?)
+        request.negotiate(&client(), &client().redirection(&request, Dialect::OURS)?, Dialect::OURS)
     }
 
     #[test]
@@ -307,7 +308,7 @@ mod tests {
     #[test]
     fn an_unregistered_uri_is_no_redirection() {
         let request = AuthorizationRequest { redirect_uri: Some("https://evil/cb"), ..request() };
-        let refusal = client().redirection(&request).unwrap_err();
+        let refusal = client().redirection(&request, Dialect::OURS).unwrap_err();
         assert_eq!(format!("{refusal}"), "the app did not register the redirect_uri that was sent");
         assert!(matches!(refusal, AuthorizationRefusal::RedirectUri(_)));
     }
@@ -316,7 +317,7 @@ mod tests {
     fn where_what_was_sent_may_be_shown_the_nearest_registered_uri_is_too() {
         for (uri, nearest) in [("https://a/cb/", "https://a/cb"), ("https://b/cb", "https://a/cb"), ("myapp://c", "myapp://cb")] {
             let request = AuthorizationRequest { redirect_uri: Some(uri), ..request() };
-            let refusal = client().redirection(&request).unwrap_err();
+            let refusal = client().redirection(&request, Dialect::OURS).unwrap_err();
             assert!(
                 format!("{refusal:#}").ends_with(&format!("{uri:?}; the nearest it registered is {nearest:?}")),
                 "{refusal:#}"
@@ -341,9 +342,9 @@ mod tests {
                 code_challenge: code_challenge.as_deref(),
                 code_challenge_method: code_challenge_method.as_deref(),
             };
-            if let Ok(redirection) = client().redirection(&request) {
+            if let Ok(redirection) = client().redirection(&request, Dialect::OURS) {
                 prop_assert!(client().redirect_uris().any(|registered| registered == redirection.uri().as_str()));
-                if let Ok(terms) = request.negotiate(&client(), &redirection) {
+                if let Ok(terms) = request.negotiate(&client(), &redirection, Dialect::OURS) {
                     prop_assert!(terms.scopes.is_subset_of(&client().scopes) && response_type == "code");
                     prop_assert_eq!(terms.challenge.is_some(), code_challenge.is_some());
                     prop_assert!(terms.response_mode != ResponseMode::FormPost || redirect_uri.starts_with("https:"));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use url::Url;
 
+use super::dialect::{Dialect, Difference};
 use super::scope::ScopeSet;
 use super::secret::{Hashed, Secret, base64url, secret};
 use super::time::Timestamp;
@@ -85,6 +86,12 @@ impl Client {
     pub fn new_id(random: [u8; 32]) -> String {
         let id = base64url(&random);
         id.strip_prefix('-').map_or_else(|| id.clone(), |rest| format!("A{rest}"))
+    }
+
+    /// What may be asked for: what is registered. With another Mastodon an app without scopes may ask for any (C-SCO-06).
+    pub fn scopes_to_ask_for(&self, dialect: Dialect) -> ScopeSet {
+        let is_any = self.scopes.iter().next().is_none() && dialect.differs(Difference::BlankScopesAreNone);
+        if is_any { ScopeSet::all_in(dialect) } else { self.scopes.known_in(dialect) }
     }
 
     pub fn redirect_uris(&self) -> impl Iterator<Item = &str> {

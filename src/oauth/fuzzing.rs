@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 use super::authorization_request::{AuthorizationRequest, ResponseMode};
 use super::client::{Client, ClientSecret};
+use super::dialect::Dialect;
 use super::pkce::{CodeChallenge, CodeVerifier};
 use super::redirect_uri::RedirectUri;
 use super::registration::Registration;
@@ -115,9 +116,9 @@ pub fn registrations(input: &[u8]) {
             scope: Some(client.scopes.iter().next().expect("an app has scopes")),
             ..AuthorizationRequest::default()
         };
-        let redirection = client.redirection(&request).expect("it was registered");
+        let redirection = client.redirection(&request, Dialect::OURS).expect("it was registered");
         assert_eq!(redirection.uri().as_str(), uri);
-        let terms = request.negotiate(&client, &redirection).expect("there is nothing wrong with it");
+        let terms = request.negotiate(&client, &redirection, Dialect::OURS).expect("there is nothing wrong with it");
         let is_web = uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
         assert!(is_web || terms.response_mode == ResponseMode::Query, "a form is posted to {uri}");
     }

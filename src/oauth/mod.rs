@@ -9,6 +9,7 @@ pub mod admission;
 pub mod authorization_code;
 pub mod authorization_request;
 pub mod client;
+pub mod dialect;
 pub mod event;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -28,4 +29,5 @@ pub mod session;
 pub mod subscriber;
 pub mod time;
 pub mod totp;
+mod uri_components;
 pub mod user;

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::dialect::{Dialect, Difference};
 use super::secret::base64url;
 
 /// An S256 challenge: 43 characters of base64url (H-08), the SHA-256 of a verifier (RFC 7636 §4.2).
@@ -19,6 +20,12 @@ impl CodeChallenge {
         (text.len() == 43 && text.bytes().all(is_base64url)).then(|| CodeChallenge(text.to_owned()))
     }
 
+    /// A challenge of another Mastodon's client: of any form there, but what S256 cannot have given no verifier meets (C-AUT-12).
+    pub fn parse_in(dialect: Dialect, text: &str) -> Option<CodeChallenge> {
+        let unmeetable = || dialect.differs(Difference::AnyChallenge).then(|| CodeChallenge("A".repeat(43)));
+        CodeChallenge::parse(text).or_else(unmeetable)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -31,6 +38,11 @@ impl CodeChallenge {
 }
 
 impl CodeVerifier {
+    /// A verifier of another Mastodon's client may be any text (C-PKC-06).
+    pub fn parse_in(dialect: Dialect, text: &str) -> Option<CodeVerifier> {
+        if dialect.differs(Difference::AnyChallenge) { Some(CodeVerifier(text.to_owned())) } else { CodeVerifier::parse(text) }
+    }
+
     /// `None` for a text no client may use as one.
     pub fn parse(text: &str) -> Option<CodeVerifier> {
         let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

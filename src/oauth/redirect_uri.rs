@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use url::Url;
 
+use super::dialect::{Dialect, Difference};
+use super::uri_components;
+
 /// The code is shown to the person instead (C-URI-11).
 pub const OUT_OF_BAND: [&str; 2] = ["urn:ietf:wg:oauth:2.0:oob", "urn:ietf:wg:oauth:2.0:oob:auto"];
 
@@ -45,8 +48,13 @@ impl fmt::Display for RedirectUriRefusal {
 }
 
 impl RedirectUri {
-    /// Every fault of a text, in the order of C-URI-02.
+    /// A text in our dialect.
     pub fn parse(text: &str) -> Result<RedirectUri, Vec<RedirectUriRefusal>> {
+        RedirectUri::parse_in(Dialect::OURS, text)
+    }
+
+    /// Every fault of a text, in the order of C-URI-02.
+    pub fn parse_in(dialect: Dialect, text: &str) -> Result<RedirectUri, Vec<RedirectUriRefusal>> {
         use RedirectUriRefusal::*;
 
         if OUT_OF_BAND.contains(&text) {
@@ -68,13 +76,12 @@ impl RedirectUri {
             refusals.push(UnspecifiedScheme);
         }
         if scheme.is_none() {
-            // Mastodon takes `//host/cb`, which can never be used: a request's URI needs a scheme (C-URI-04).
             refusals.push(Relative);
         }
         if is_http && parts.host().is_none_or(str::is_empty) {
             refusals.push(NoHost);
         }
-        if refusals.is_empty() && !parts.read_alike_by_browsers(text) {
+        if refusals.is_empty() && !parts.read_alike_by_browsers(text, dialect) {
             refusals.push(Unreadable);
         }
         if refusals.is_empty() { Ok(RedirectUri::Uri(text.to_owned())) } else { Err(refusals) }
@@ -103,6 +110,15 @@ impl RedirectUri {
         }
         let (Some(own), Some(other)) = (Parts::split(self.as_str()), Parts::split(registered)) else { return false };
         own.is_on_loopback() && other.is_on_loopback() && own.without_port() == other.without_port()
+    }
+
+    /// The same where another Mastodon may be spoken.
+    pub fn matches_in(&self, dialect: Dialect, registered: &str) -> bool {
+        if !dialect.differs(Difference::UrisByComponent) || self.as_str() == registered {
+            return self.matches(registered);
+        }
+        let (Some(own), Some(other)) = (Parts::split(self.as_str()), Parts::split(registered)) else { return false };
+        !self.is_out_of_band() && uri_components::is_for(&own, &other)
     }
 
     /// Whether it leads to the person's own machine, where any program may be listening (RFC 8252 §8.3): loopback by address,
@@ -134,18 +150,18 @@ impl RedirectUri {
 }
 
 /// A URI in its parts (RFC 3986 §3), as written.
-struct Parts<'t> {
-    scheme: Option<&'t str>,
-    authority: Option<&'t str>,
+pub(super) struct Parts<'t> {
+    pub(super) scheme: Option<&'t str>,
+    pub(super) authority: Option<&'t str>,
     /// Path and query.
-    rest: &'t str,
+    pub(super) rest: &'t str,
     has_fragment: bool,
 }
 
 impl<'t> Parts<'t> {
     /// `None` if the text has a character RFC 3986 does not know, a `%` without two hex digits, or a colon where only a
     /// scheme's can be.
-    fn split(text: &'t str) -> Option<Parts<'t>> {
+    pub(super) fn split(text: &'t str) -> Option<Parts<'t>> {
         if !has_uri_characters(text) {
             return None;
         }
@@ -175,7 +191,7 @@ impl<'t> Parts<'t> {
     }
 
     /// The host as written, without user information and port.
-    fn host(&self) -> Option<&'t str> {
+    pub(super) fn host(&self) -> Option<&'t str> {
         let authority = self.authority?;
         let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, after)| after);
         Some(match host_and_port.rsplit_once(':') {
@@ -185,7 +201,7 @@ impl<'t> Parts<'t> {
     }
 
     /// Whether a browser sees the same scheme and host, and no user information (H-05).
-    fn read_alike_by_browsers(&self, text: &str) -> bool {
+    fn read_alike_by_browsers(&self, text: &str, dialect: Dialect) -> bool {
         // Browsers decode a host's percent-triplets, so no such host is read alike.
         if self.authority.is_some_and(|authority| authority.contains('%')) {
             return false;
@@ -194,11 +210,11 @@ impl<'t> Parts<'t> {
         let has_user_information = self.authority.is_some_and(|authority| authority.contains('@'));
         let same_scheme = self.scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(url.scheme()));
         let same_host = self.host().unwrap_or("").eq_ignore_ascii_case(url.host_str().unwrap_or(""));
-        same_scheme && same_host && !has_user_information
+        same_scheme && same_host && (!has_user_information || dialect.differs(Difference::UrisByComponent))
     }
 
     /// A loopback address as a literal, over http or https; a name (`localhost`) has no freedom of ports (C-URI-09).
-    fn is_on_loopback(&self) -> bool {
+    pub(super) fn is_on_loopback(&self) -> bool {
         let is_http = self.scheme.is_some_and(|scheme| ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http)));
         let has_user_information = self.authority.is_some_and(|authority| authority.contains('@'));
         let is_loopback = self

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::dialect::{Dialect, Difference};
 use super::redirect_uri::{RedirectUri, RedirectUriRefusal};
 use super::scope::ScopeSet;
 
@@ -27,10 +28,22 @@ impl Registration {
         scopes: Option<&str>,
         website: Option<&str>,
     ) -> Result<Registration, Vec<String>> {
+        Registration::check_in(Dialect::OURS, name, redirect_uris, scopes, website)
+    }
+
+    /// The same where another Mastodon may be spoken.
+    pub fn check_in(
+        dialect: Dialect,
+        name: Option<&str>,
+        redirect_uris: Option<&str>,
+        scopes: Option<&str>,
+        website: Option<&str>,
+    ) -> Result<Registration, Vec<String>> {
         let name = name.unwrap_or("");
         let redirect_uris = redirect_uris.unwrap_or("");
         // H-09: blank means the default, as documented; an app without scopes could ask for any.
-        let scopes = scopes.filter(|text| !is_blank(text)).map_or(Ok(ScopeSet::default_scope()), ScopeSet::parse);
+        let scopes = scopes.filter(|text| !is_blank(text) || dialect.differs(Difference::BlankScopesAreNone));
+        let scopes = scopes.map_or(Ok(ScopeSet::default_scope()), |text| ScopeSet::parse_in(dialect, text));
         let website = website.filter(|text| !is_blank(text));
 
         let mut faults = Vec::new();
@@ -40,9 +53,10 @@ impl Registration {
         if is_blank(redirect_uris) {
             faults.push("Redirect URI can't be blank".to_owned());
         }
-        faults.extend(faults_of_uris(redirect_uris).iter().map(|refusal| format!("Redirect URI {refusal}")));
+        faults.extend(faults_of_uris(dialect, redirect_uris).iter().map(|refusal| format!("Redirect URI {refusal}")));
         if scopes.is_err() {
-            faults.push("Scopes doesn't match configured on the server.".to_owned());
+            let those = if dialect.differs(Difference::ThoseConfigured) { "those " } else { "" };
+            faults.push(format!("Scopes doesn't match {those}configured on the server."));
         }
         if name.chars().count() > NAME_CHARACTERS {
             faults.push(format!("Application name is too long (maximum is {NAME_CHARACTERS} characters)"));
@@ -75,11 +89,13 @@ fn is_blank(text: &str) -> bool {
 
 /// The faults of each URI; what cannot be read ends the list (C-URI-02), and so does what may be registered at most, or a text
 /// that is far too long would have its faults told many thousand times.
-fn faults_of_uris(redirect_uris: &str) -> Vec<RedirectUriRefusal> {
+fn faults_of_uris(dialect: Dialect, redirect_uris: &str) -> Vec<RedirectUriRefusal> {
     let mut faults = Vec::new();
     let mut examined = 0;
     for uri in redirect_uris.split_whitespace() {
-        let refusals = RedirectUri::parse(uri).err().unwrap_or_default();
+        // Mastodon takes `//host/cb`, which can never be used (C-URI-04).
+        let is_taken_elsewhere = uri.starts_with("//") && dialect.differs(Difference::UrisByComponent);
+        let refusals = RedirectUri::parse_in(dialect, uri).err().filter(|_| !is_taken_elsewhere).unwrap_or_default();
         let is_unreadable = refusals == [RedirectUriRefusal::Unreadable];
         faults.extend(refusals);
         examined += uri.len() + 1;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::dialect::{Dialect, Difference};
 use super::nearness::nearest;
 use super::secret::Sent;
 
@@ -59,6 +60,9 @@ pub const SERVER_SCOPES: [&str; 47] = [
     "admin:write:email_domain_blocks",
     "admin:write:canonical_email_blocks",
 ];
+
+/// A scope of Mastodon 3.2 to 4.2, for `hallpass dev --like` alone (C-HIS-09). It opens nothing.
+const CRYPTO: &str = "crypto";
 
 /// What an app gets that names no scopes, and what is asked for by a request that names none (C-SCO-02).
 pub const DEFAULT_SCOPE: &str = "read";
@@ -114,10 +118,31 @@ impl ScopeSet {
         Ok(scopes)
     }
 
+    /// The same where another Mastodon may be spoken, which knows more scopes or fewer (C-HIS-09).
+    pub fn parse_in(dialect: Dialect, text: &str) -> Result<ScopeSet, ScopeRefusal> {
+        let mut scopes = ScopeSet::default();
+        for word in text.split_whitespace() {
+            let scope = known_ever(word).filter(|scope| is_known_in(dialect, scope));
+            scopes.insert(scope.ok_or_else(|| ScopeRefusal::Unknown(word.to_owned()))?);
+        }
+        Ok(scopes)
+    }
+
+    /// Every scope of a server.
+    pub fn all_in(dialect: Dialect) -> ScopeSet {
+        let all = SERVER_SCOPES.into_iter().chain([CRYPTO]);
+        ScopeSet(all.filter(|scope| is_known_in(dialect, scope)).collect())
+    }
+
+    /// Those that this server knows.
+    pub fn known_in(&self, dialect: Dialect) -> ScopeSet {
+        ScopeSet(self.iter().filter(|scope| is_known_in(dialect, scope)).collect())
+    }
+
     /// Scopes as they were stored. A word this version does not know (the file was written by another one) grants nothing.
     pub fn from_stored(text: &str) -> ScopeSet {
         let mut scopes = ScopeSet::default();
-        text.split(' ').filter_map(known).for_each(|scope| scopes.insert(scope));
+        text.split(' ').filter_map(known_ever).for_each(|scope| scopes.insert(scope));
         scopes
     }
 
@@ -132,7 +157,10 @@ impl ScopeSet {
             let default = ScopeSet::default_scope();
             return if default.is_subset_of(registered) { Ok(default) } else { Err(ScopeRefusal::NoDefault) };
         };
-        let scopes = ScopeSet::parse(text)?;
+        let mut scopes = ScopeSet::default();
+        for word in text.split_whitespace() {
+            scopes.insert(known_ever(word).ok_or_else(|| ScopeRefusal::Unknown(word.to_owned()))?);
+        }
         match scopes.0.iter().find(|scope| !registered.contains(scope)) {
             Some(scope) => Err(ScopeRefusal::NotRegistered((*scope).to_owned(), registered.clone())),
             None => Ok(scopes),
@@ -188,6 +216,25 @@ impl fmt::Display for ScopeSet {
 /// The server's own copy of a scope's name; names are case-sensitive (C-APP-13).
 fn known(word: &str) -> Option<&'static str> {
     SERVER_SCOPES.into_iter().find(|scope| *scope == word)
+}
+
+/// The same, of a name that any Mastodon we speak knows.
+fn known_ever(word: &str) -> Option<&'static str> {
+    known(word).or((word == CRYPTO).then_some(CRYPTO))
+}
+
+/// Whether a server that speaks this way knows the scope (C-HIS-09).
+fn is_known_in(dialect: Dialect, scope: &str) -> bool {
+    let is_admins = |what: &str| scope.strip_prefix("admin:read:").or(scope.strip_prefix("admin:write:")) == Some(what);
+    match scope {
+        CRYPTO => dialect.differs(Difference::CryptoScope),
+        "profile" => !dialect.differs(Difference::NoProfileScope),
+        _ if scope.ends_with(":collections") => !dialect.differs(Difference::NoCollectionScopes),
+        _ if scope.starts_with("admin:") && scope.split(':').count() > 2 => {
+            is_admins("accounts") || is_admins("reports") || !dialect.differs(Difference::FewAdminScopes)
+        }
+        _ => true,
+    }
 }
 
 /// Whether who holds this scope has that one too where a resource is accessed. `profile` is narrow, and no part of `read`.
@@ -285,7 +332,7 @@ mod tests {
 
     #[test]
     fn stored_words_of_another_version_grant_nothing() {
-        assert_eq!(ScopeSet::from_stored("read crypto write").to_string(), "read write");
+        assert_eq!(ScopeSet::from_stored("read teleport write").to_string(), "read write");
     }
 
     proptest! {

@@ -34,7 +34,7 @@ after(async () => {
 async function atTheServer(t) {
   const context = await browser.newContext();
   t.after(() => context.close());
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000); // Chromium starts slowly on a busy machine
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));

@@ -50,6 +50,7 @@ mod import;
 mod inputs;
 mod instance;
 mod introspection;
+mod like;
 mod log;
 mod metadata;
 mod metrics;

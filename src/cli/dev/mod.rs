@@ -23,6 +23,7 @@ use crate::dev::control::Controlled;
 use crate::dev::foreseeable::ForeseeableRandom;
 use crate::dev::world::{Person, USERNAME, World};
 use crate::oauth::admission::Admission;
+use crate::oauth::dialect::{Dialect, Difference};
 use crate::server::service::{now, random};
 use crate::server::{ListenAddress, Listener, Options, Stop, log};
 use crate::store::Role;
@@ -66,6 +67,9 @@ pub struct Dev {
     /// a number that makes every id, code and token the same in every run (default: none can be foreseen)
     #[argh(option, arg_name = "n")]
     seed: Option<u64>,
+    /// answer as another Mastodon: 3.5, 4.2, 4.3 or 4.6 (default: as hallpass serve)
+    #[argh(option, arg_name = "version")]
+    like: Option<String>,
     /// print the values for programs and nothing else: env (for eval), json or curl
     #[argh(option, arg_name = "env|json|curl")]
     print: Option<String>,
@@ -100,6 +104,7 @@ pub fn prepared_for_test(settings: &Settings) -> Result<Prepared, String> {
         approve_as: settings.approve_as.clone(),
         token_ttl: settings.token_ttl.map(|ttl| format!("{}s", ttl.as_secs())),
         seed: settings.seed,
+        like: settings.like.clone(),
         print: None,
         log: None,
         log_format: "logfmt".into(),
@@ -119,6 +124,8 @@ pub struct Settings {
     pub token_ttl: Option<Duration>,
     /// Makes every id, code and token the same in every run.
     pub seed: Option<u64>,
+    /// Answers as this Mastodon did: `3.5`, `4.2`, `4.3` or `4.6`.
+    pub like: Option<String>,
 }
 
 impl Dev {
@@ -162,7 +169,10 @@ impl Dev {
     /// The world in a database of its own, behind a listener that nobody serves yet.
     fn prepared(&self, is_for_command: bool) -> Result<Prepared, Failure> {
         let address = self.address(is_for_command)?;
-        let world = self.world()?;
+        let dialect = self.like.as_deref().map_or(Ok(Dialect::OURS), |version| {
+            Dialect::like(version).map_err(|why| Failure::misuse(format!("--like {version:?} {why}")))
+        })?;
+        let world = self.world()?.speaking(dialect);
         let approve_as = self.approver(&world)?;
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
@@ -184,11 +194,12 @@ impl Dev {
         };
         let values = Values::of(&world, &url, approve_as.as_deref());
         let said = self.said(&values, &world, &listener.url())?;
+        let said = if dialect.differs(Difference::NoPasswordGrant) { without_password_grant(&said) } else { said };
         let config = Config {
             base_url: base_url.unwrap_or_else(|| BaseUrl::Loopback { port: port_of(listener.address()) }),
             title: "hallpass dev".into(),
             registration_open: true,
-            password_grant: true,
+            password_grant: !dialect.differs(Difference::NoPasswordGrant),
             token_ttl,
             vapid_public_key: String::new(),
             nodeinfo_name: "hallpass".into(),
@@ -196,6 +207,7 @@ impl Dev {
             dev: true,
             seeded: world.people.iter().map(|person| (person.username.as_str().into(), person.password.clone())).collect(),
             approve_as,
+            dialect,
         };
         let server = authorization_server(config, store, after_login::endpoints_of);
         let server = Controlled::new(server, world, self.seed.map(ForeseeableRandom::of), random);
@@ -267,6 +279,11 @@ impl Dev {
             Some(other) => Err(Failure::misuse(format!("--print {other:?} is neither env nor json nor curl"))),
         }
     }
+}
+
+/// What is printed, without the line for a grant that is not served.
+fn without_password_grant(said: &str) -> String {
+    said.split_inclusive('\n').filter(|line| !line.contains("grant_type=password")).collect()
 }
 
 /// Nobody is waited for once the command has ended.

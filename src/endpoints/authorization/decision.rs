@@ -1,7 +1,7 @@
 //! What the person decides: POST is Allow, DELETE is Deny (C-AUT-20, C-AUT-30), and the code that an approval makes.
 
 use super::delivery::{deliver_code, deliver_error};
-use super::{Verified, check, verify};
+use super::{Verified, asked, check, verify};
 use crate::endpoints::error::PageError;
 use crate::endpoints::events::{event, note_in_passing};
 use crate::endpoints::return_to::{ReturnTo, to_sign_in};
@@ -9,7 +9,7 @@ use crate::endpoints::session::{SignedIn, signed_in};
 use crate::endpoints::{Context, says_delete};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_code::{AuthorizationCode, LIFETIME_SECONDS};
-use crate::oauth::authorization_request::{AuthorizationRefusal, AuthorizationRequest, ResponseMode, Terms};
+use crate::oauth::authorization_request::{AuthorizationRefusal, ResponseMode, Terms};
 use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 use crate::oauth::session::{Purpose, is_form_token};
@@ -42,8 +42,8 @@ fn answer(ctx: &Context, request: &Request, decision: impl Fn(&Params) -> Decisi
 /// What was sent twice (H-02), then the session, then the form's token, and then everything of C-AUT-10 again: the app may have
 /// changed between the page and the click (H-07).
 fn decide(ctx: &Context, request: &Request, params: &Params, decision: Decision) -> Result<Response, PageError> {
-    check(params)?;
-    let asked = AuthorizationRequest::read(|name| params.text(name));
+    check(ctx, params)?;
+    let asked = asked(ctx, params);
     let status = StatusCode::SEE_OTHER; // after a POST (H-15)
     let Some(person) = signed_in(ctx, request)? else { return Ok(to_sign_in(status, &ReturnTo::authorization(&asked))) };
     if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::Authorization, &asked.values()) {

@@ -7,6 +7,7 @@ use crate::http::location::{with_fragment, with_query};
 use crate::http::{Reason, Request, Response, StatusCode};
 use crate::oauth::authorization_code::AuthorizationCode;
 use crate::oauth::authorization_request::{Redirection, ResponseMode, Terms};
+use crate::oauth::dialect::Difference;
 use crate::oauth::secret::Secret;
 use crate::pages;
 
@@ -55,7 +56,9 @@ fn deliver(
     let issuer = ctx.origin.issuer();
     let mut parameters = answer.to_vec();
     parameters.extend(redirection.state().map(|state| ("state", state)));
-    parameters.push(("iss", &issuer));
+    if !ctx.config.differs(Difference::NoIssuer) {
+        parameters.push(("iss", &issuer));
+    }
     let uri = redirection.uri();
     let redirect = |location: String| Response::redirect(status, &location).with("referrer-policy", "no-referrer");
     match mode {

@@ -12,15 +12,16 @@ mod native;
 pub use decision::{delete, post};
 pub use native::native;
 
-use super::Context;
 use super::accounts::handle;
 use super::error::PageError;
 use super::page::{page_leading_to_client, render};
 use super::return_to::{ReturnTo, to_sign_in};
 use super::session::{SignedIn, signed_in};
+use super::{Context, elsewhere};
 use crate::http::{Params, Request, Response, StatusCode};
 use crate::oauth::authorization_request::{AuthorizationRefusal, AuthorizationRequest, Redirection, Terms};
 use crate::oauth::client::{Client, website_host};
+use crate::oauth::dialect::Difference;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::session::{Purpose, form_token};
 use crate::pages;
@@ -42,19 +43,27 @@ pub struct Verified<'r> {
 
 /// What the endpoint knows at most once each and as text (H-02), then RFC 6749 §4.1.1 in the order of C-AUT-10.
 pub fn verify<'r>(ctx: &Context, params: &'r Params) -> Result<Verified<'r>, PageError> {
-    check(params)?;
-    let request = AuthorizationRequest::read(|name| params.text(name));
+    check(ctx, params)?;
+    let request = asked(ctx, params);
     let client_id = request.client_id.ok_or(AuthorizationRefusal::Missing("client_id"))?;
     let client = ctx.store.read(|rows| rows.client(client_id))?;
     let client = client.ok_or_else(|| AuthorizationRefusal::UnknownClient(client_id.to_owned()))?;
-    let redirection = client.redirection(&request)?;
-    let terms = request.negotiate(&client, &redirection);
+    let redirection = client.redirection(&request, ctx.config.dialect)?;
+    let terms = request.negotiate(&client, &redirection, ctx.config.dialect);
     Ok(Verified { request, client, redirection, terms })
 }
 
-fn check(params: &Params) -> Result<(), PageError> {
-    params.check(&AuthorizationRequest::PARAMETERS)?;
-    Ok(params.check(&["force_login", "lang"])?)
+fn check(ctx: &Context, params: &Params) -> Result<(), PageError> {
+    elsewhere::check(ctx, params, &AuthorizationRequest::PARAMETERS)?;
+    Ok(elsewhere::check(ctx, params, &["force_login", "lang"])?)
+}
+
+fn asked<'r>(ctx: &Context, params: &'r Params) -> AuthorizationRequest<'r> {
+    let request = AuthorizationRequest::read(|name| params.text(name));
+    if ctx.config.differs(Difference::NoPkce) {
+        return AuthorizationRequest { code_challenge: None, code_challenge_method: None, ..request };
+    }
+    request
 }
 
 pub fn get(ctx: &Context, request: &Request) -> Response {

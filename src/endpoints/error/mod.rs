@@ -4,6 +4,7 @@
 
 mod bearer;
 mod check;
+mod doorkeeper;
 mod introspection;
 mod names;
 mod page;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 pub use bearer::{BearerError, token_info_refused};
 pub use check::CheckRefusal;
+pub use doorkeeper::{bearer_error_without_token, bearer_failure_of_client, doorkeepers_realm};
 pub use introspection::IntrospectionError;
 pub use names::{NAMES, number_of};
 pub use page::PageError;

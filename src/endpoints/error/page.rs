@@ -10,6 +10,7 @@ use crate::endpoints::page::{page, render_once};
 use crate::http::header::accepts_html;
 use crate::http::{BadParameter, Reason, Request, Response, StatusCode};
 use crate::oauth::authorization_request::AuthorizationRefusal;
+use crate::oauth::dialect::Difference;
 use crate::pages;
 use crate::store::Fault;
 
@@ -101,7 +102,7 @@ impl PageError {
 
     /// The refusal as JSON, for a POST whose sender is no browser (C-AUT-26, C-AUT-32, H-16); else as a page.
     pub fn json_or_page(&self, ctx: &Context, request: &Request, state: Option<&str>) -> Response {
-        if accepts_html(&request.headers) {
+        if accepts_html(&request.headers) && !ctx.config.differs(Difference::JsonToBrowsers) {
             self.page(ctx, request)
         } else {
             retry_after(self.oauth_error().json(state).because(Reason::of(self))).counted_as(self.name())

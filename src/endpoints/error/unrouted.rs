@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::page::{PageError, Told, error_page};
 use super::{OAuthError, retry_after};
+use crate::config::Config;
 use crate::endpoints::language::language_of_browser;
 use crate::endpoints::page::page;
 use crate::endpoints::{Context, cors, routed_path, with_common_headers};
 use crate::http::header::prefers_json;
 use crate::http::{HeaderMap, Request, Response, StatusCode};
+use crate::oauth::dialect::Difference;
 use crate::oauth::time::Timestamp;
 use crate::pages::{self, Frame, Pages};
 
@@ -32,7 +34,12 @@ fn is_json_place(path: &str, headers: &HeaderMap) -> bool {
 }
 
 pub fn not_found(ctx: &Context, request: &Request) -> Response {
-    if is_json_place(&request.path, &request.headers) {
+    let is_json = if ctx.config.differs(Difference::UnroutedIsHtml) {
+        prefers_json(&request.headers)
+    } else {
+        is_json_place(&request.path, &request.headers)
+    };
+    if is_json {
         Response::json(StatusCode::NOT_FOUND, &json!({ "error": "Not Found" })).counted_as("not_found")
     } else {
         PageError::NotFound("no such page").page(ctx, request)
@@ -58,7 +65,15 @@ pub fn method_not_allowed(ctx: &Context, request: &Request, allow: &str) -> Resp
 
 /// What the edge refuses by itself (too large, too late, too many) or found broken, in the shape of the place it was meant for.
 /// Needs nothing of the server's but its words: the rest may be what is missing.
-pub fn refuse(pages: &Pages, status: StatusCode, path: &str, headers: &HeaderMap, request_id: &str, now: Timestamp) -> Response {
+pub fn refuse(
+    config: &Config,
+    pages: &Pages,
+    status: StatusCode,
+    path: &str,
+    headers: &HeaderMap,
+    request_id: &str,
+    now: Timestamp,
+) -> Response {
     let (error, text, Told(kind, who)) = refusal_of(status);
     let response = if is_json_place(path, headers) || path.is_empty() {
         Response::json(status, &json!({ "error": error, "error_description": text }))
@@ -75,7 +90,7 @@ pub fn refuse(pages: &Pages, status: StatusCode, path: &str, headers: &HeaderMap
         };
         page(status, pages.render(Frame { language: language_of_browser(headers), here: None }, &shown))
     };
-    with_common_headers(cors::allow(retry_after(response), headers, routed_path(path)))
+    with_common_headers(cors::allow(retry_after(response), headers, routed_path(path), config))
 }
 
 /// `error`, its sentence, and what a page says.

@@ -7,6 +7,7 @@ use crate::endpoints::error::TokenError;
 use crate::endpoints::events::event;
 use crate::http::{Params, Request};
 use crate::oauth::authorization_code::{AuthorizationCode, CodeRefusal};
+use crate::oauth::dialect::Difference;
 use crate::oauth::event::EventKind;
 use crate::oauth::secret::Secret;
 
@@ -21,7 +22,9 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
     let redirect_uri = required(params, "redirect_uri")?.to_owned();
     let client = authenticate_client::<TokenError>(ctx, request, params)?;
 
-    let verifier = params.text("code_verifier").map(str::to_owned);
+    let is_read = !ctx.config.differs(Difference::NoPkce);
+    let verifier = params.text("code_verifier").filter(|_| is_read).map(str::to_owned);
+    let dialect = ctx.config.dialect;
     let (issue, now) = (Issue::to(ctx, request, client), ctx.now);
     let replayed = event(ctx, request, EventKind::CodeReplayed);
     let given = ctx.store.write(move |tx| {
@@ -30,8 +33,10 @@ pub fn redeem(ctx: &Context, request: &Request, params: &Params) -> Result<Token
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let Some(issued) = tx.authorization_code(&code)? else { return Ok(Err(CodeRefusal::Unknown.into())) };
-        if let Err(refusal) = issued.check(client.id, &redirect_uri, verifier.as_deref(), now) {
-            if let (CodeRefusal::Redeemed, Some(first)) = (&refusal, &issued.token) {
+        if let Err(refusal) = issued.check(client.id, &redirect_uri, verifier.as_deref(), now, dialect) {
+            if let (CodeRefusal::Redeemed, Some(first)) = (&refusal, &issued.token)
+                && !dialect.differs(Difference::ReplayEndsNothing)
+            {
                 // RFC 6749 §4.1.2: who holds the code twice may not be who got the token. This refusal's trace is kept (H-01).
                 tx.revoke_token_given_once(first, now)?;
                 tx.note_event(&replayed.with_app(client.id).by(issued.user).detail(first.name()), now)?;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::client_authentication::AuthenticatedClient;
+use super::elsewhere::check;
 use super::error::TokenError;
 use super::events::event;
 use crate::http::{Params, Request, Response, StatusCode};
@@ -45,7 +46,7 @@ pub fn post(ctx: &Context, request: &Request) -> Response {
 
 fn grant(ctx: &Context, request: &Request) -> Result<TokenResponse, TokenError> {
     let params = request.params()?;
-    params.check(&KNOWN)?;
+    check(ctx, &params, &KNOWN)?;
     // The grant type comes before the client: Mastodon's order (C-TOK-07).
     match GrantType::parse(ctx, &params)? {
         GrantType::AuthorizationCode => authorization_code::redeem(ctx, request, &params),

@@ -26,12 +26,15 @@ fn attempt(ctx: &Context, request: &Request, params: &Params) -> Result<TokenRes
         return Err(TokenError::UnauthorizedClient);
     }
     let owner = authenticate(ctx, request, params.text("username"), params.verbatim("password"))??;
-    let scopes = ScopeSet::requested(params.text("scope"), &client.client.scopes)?;
+    let dialect = ctx.config.dialect;
+    let scopes = ScopeSet::requested(params.text("scope"), &client.client.scopes_to_ask_for(dialect))?;
     let (issue, places, now) = (Issue::to(ctx, request, client), Places::of(ctx, request), ctx.now);
     let given = ctx.store.write(move |tx| {
         match issue.client.still(tx)? {
             Ok(client) if !client.password_grant => return Ok(Err(TokenError::UnauthorizedClient)),
-            Ok(client) if !scopes.is_subset_of(&client.scopes) => return Ok(Err(ScopeRefusal::Withdrawn.into())),
+            Ok(client) if !scopes.is_subset_of(&client.scopes_to_ask_for(dialect)) => {
+                return Ok(Err(ScopeRefusal::Withdrawn.into()));
+            }
             Ok(_) => {}
             Err(refusal) => return Ok(Err(refusal.into())),
         }
