@@ -67,7 +67,7 @@ use crate::oauth::time::Timestamp;
 use crate::pages::Pages;
 use crate::store::{Access, Fault, Store, TokenOnFile, UNNAMED_PROXY};
 use hashing_lanes::HashingLanes;
-use routes::Verb::{Delete, Get, Post};
+use routes::Verb::Get;
 use routes::{APPLICATIONS, endpoints_of};
 use throttle::Throttle;
 
