@@ -3,14 +3,16 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use argh::{ArgsInfo, FromArgs};
 
 use super::secret::{of_stdin, without_line_ending};
-use super::seed::{Change, NotApplied, Seed};
+use super::seed::{Change, Compared, NotApplied, Seed};
 use super::{Exit, Failure, failed_at, open, open_existing, output, tell};
+use crate::dev::world::Also;
 use crate::server::service::{now, random};
-use crate::store::{Role, Store};
+use crate::store::{Fault, Role, Store};
 
 /// Make the database hold the accounts, apps and tokens of a JSON file. Applied again, it changes nothing; nothing is ever deleted.
 #[derive(FromArgs, ArgsInfo)]
@@ -46,6 +48,9 @@ pub struct Apply {
 impl Apply {
     pub fn run(self) -> Result<(), Failure> {
         let seed = read(&self.file)?;
+        if seed.has_secrets && self.file != "-" {
+            warn_if_others_can_read(Path::new(&self.file));
+        }
         let store = if self.dry_run { open_existing(&self.db)? } else { open(&self.db, Role::Command)? };
         let changes = write(seed, &store, &self.db, &self.file, self.dry_run)?;
         let count = |outcome: &str| changes.iter().filter(|change| change.outcome == outcome).count();
@@ -76,16 +81,28 @@ pub fn read(file: &str) -> Result<Seed, Failure> {
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         Ok(without_line_ending(text))
     });
-    let seed = seed.map_err(|faults| faulty(file, &faults))?;
-    if seed.has_secrets && file != "-" {
-        warn_if_others_can_read(path);
-    }
-    Ok(seed)
+    seed.map_err(|faults| faulty(file, &faults))
 }
 
 /// Applies a seed; what stands in its way is told a line each.
-pub fn write(seed: Seed, store: &Store, db: &Path, file: &str, is_rehearsal: bool) -> Result<Vec<Change>, Failure> {
-    match seed.apply(store, is_rehearsal, random, now()).map_err(failed_at(db))? {
+fn write(seed: Seed, store: &Store, db: &Path, file: &str, is_rehearsal: bool) -> Result<Vec<Change>, Failure> {
+    done_or_told(seed.apply(store, is_rehearsal, random, now()).map_err(failed_at(db))?, file)
+}
+
+/// Applies a seed to the world of `dev`, and gives how it is applied again whenever that begins anew.
+pub fn in_a_world(file: &str, store: &Store, db: &Path) -> Result<Also, Failure> {
+    let compared: Arc<Compared> = Arc::new(read(file)?.compare(store, random, now()).map_err(failed_at(db))?);
+    let (first, now) = (compared.clone(), now());
+    let outcome = store.patient().write(move |tx| tx.attempt(|tx| first.write(tx, now))).map_err(failed_at(db))?;
+    done_or_told(outcome, file)?;
+    Ok(Arc::new(move |tx, now| match compared.write(tx, now)? {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Fault::Bug("the state does not fit the world that it fitted once".into())),
+    }))
+}
+
+fn done_or_told(outcome: Result<Vec<Change>, NotApplied>, file: &str) -> Result<Vec<Change>, Failure> {
+    match outcome {
         Ok(changes) | Err(NotApplied::Rehearsed(changes)) => Ok(changes),
         Err(NotApplied::Faults(faults)) => Err(faulty(file, &faults)),
         Err(NotApplied::Meanwhile) => {
@@ -118,4 +135,33 @@ fn faulty(file: &str, faults: &[String]) -> Failure {
     }
     let count = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
     Failure::new(Exit::Configuration, format!("{file} has {count}, and nothing was done"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::world::World;
+
+    #[test]
+    fn a_world_that_begins_anew_has_its_state_again() {
+        let directory = std::env::temp_dir().join(format!("hallpass-state-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (db, file) = (directory.join("x.db"), directory.join("seed.json"));
+        let seed = r#"{"users": [{"name": "erin", "email": "e@example.org", "password": "erin"}, {"name": "alice", "password": "other"}]}"#;
+        std::fs::write(&file, seed).unwrap();
+        let store = Store::open(&db, Role::Server).ok().unwrap();
+        let mut world = World::seeded().unwrap();
+        world.fill(&store, now()).unwrap();
+        world.also = in_a_world(file.to_str().unwrap(), &store, &db).ok();
+        let names = |store: &Store| -> Vec<String> {
+            let users = store.patient().read(|rows| rows.users_on_file(now())).unwrap();
+            users.into_iter().map(|account| account.user.username).collect()
+        };
+        let first = names(&store);
+        assert!(first.contains(&"erin".to_owned()), "{first:?}");
+        world.fill(&store, now()).unwrap();
+        assert_eq!(names(&store), first);
+        drop(store);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

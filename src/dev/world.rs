@@ -2,6 +2,8 @@
 //! name them. None of it is a secret. It is a value: put into an empty database at the start, and again in one write when a
 //! test wants to begin anew.
 
+use std::sync::Arc;
+
 use crate::oauth::access_token::{AccessToken, IssuedToken};
 use crate::oauth::client::ClientSecret;
 use crate::oauth::dialect::Dialect;
@@ -46,7 +48,12 @@ pub struct World {
     pub people: Vec<Person>,
     pub apps: Vec<App>,
     pub tokens: Vec<Token>,
+    /// What is there besides, put in last.
+    pub also: Option<Also>,
 }
+
+/// Puts more into a world that has just begun.
+pub type Also = Arc<dyn Fn(&Write, Timestamp) -> Result<(), Fault> + Send + Sync>;
 
 /// Somebody who has an account. Their password is known to all.
 #[derive(Clone)]
@@ -159,7 +166,7 @@ impl World {
             token("of_bob", "hallpass-dev-token-of-bob", bob, all, Live, "bob's, with every scope of the first app"),
             token("of_the_app", "hallpass-dev-token-of-the-app", None, "read write", Live, "the first app's own, nobody's"),
         ];
-        Ok(World { people, apps, tokens })
+        Ok(World { people, apps, tokens, also: None })
     }
 
     /// Somebody more, or another password for somebody who is there.
@@ -225,7 +232,8 @@ impl World {
         }
         // Last, for it ends what they hold (H-26).
         let disabled = self.people.iter().filter(|person| person.is_disabled);
-        disabled.filter_map(|person| id_of(&users, person.username.as_str())).try_for_each(|id| tx.disable_user(id, now))
+        disabled.filter_map(|person| id_of(&users, person.username.as_str())).try_for_each(|id| tx.disable_user(id, now))?;
+        self.also.as_ref().map_or(Ok(()), |also| also(tx, now))
     }
 }
 

@@ -381,3 +381,28 @@ fn a_seed_comes_from_standard_input_and_one_that_is_not_there_is_told() {
     assert_eq!(outcome.code, UNUSABLE);
     assert_eq!(outcome.stderr, "hallpass: the seed: must be an object\nhallpass: the seed has 1 fault, and nothing was done\n");
 }
+
+#[test]
+fn the_world_of_dev_takes_a_seed_as_well() {
+    let directory = fresh_directory();
+    let mut seed = Seed::beside(&Commands::on(&directory.join("unused.db")));
+    seed.value["users"].as_array_mut().unwrap().push(json!({"name": "alice", "display_name": "Alice of the seed"}));
+    seed.value["tokens"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"token": "x".repeat(32), "user": "alice", "app": "hallpass-dev-client-id", "scopes": "read"}));
+    seed.save();
+    let binary = crate::support::server::binary().to_str().unwrap();
+    let command = [binary, "dev", "--listen", "127.0.0.1:0", "--state", seed.file()];
+    let server = Server::start_by(directory.clone(), &command);
+    assert_eq!(server.whoami(TOKEN).expect(200).json()["username"], "bot");
+    assert_eq!(server.whoami(&"x".repeat(32)).expect(200).json()["display_name"], "Alice of the seed");
+    grant(&server, "the bot's own password").expect(200);
+    drop(server);
+
+    let seed = Seed::beside(&Commands::on(&fresh_directory().join("unused.db")));
+    seed.save_text("{\"tokens\": [{\"token\": \"short\", \"app\": \"x\", \"scopes\": \"read\"}]}");
+    let outcome = crate::support::commands::outcome(&["dev", "--listen", "127.0.0.1:0", "--state", seed.file()], "");
+    assert_eq!(outcome.code, UNUSABLE);
+    assert!(outcome.stderr.contains("tokens[0].token: must have at least 32 characters"), "{outcome:?}");
+}

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::apply::in_a_world;
 use super::serve::{
     authorization_server, is_loopback, listen, log_format, options, parse_listen, port_of, run, serve_until, until_signalled,
 };
@@ -70,6 +71,9 @@ pub struct Dev {
     /// answer as another Mastodon: 3.5, 4.2, 4.3 or 4.6 (default: as hallpass serve)
     #[argh(option, arg_name = "version")]
     like: Option<String>,
+    /// put the accounts, apps and tokens of this file in as well; it looks as hallpass apply --help says
+    #[argh(option, arg_name = "file")]
+    state: Option<String>,
     /// print the values for programs and nothing else: env (for eval), json or curl
     #[argh(option, arg_name = "env|json|curl")]
     print: Option<String>,
@@ -105,6 +109,7 @@ pub fn prepared_for_test(settings: &Settings) -> Result<Prepared, String> {
         token_ttl: settings.token_ttl.map(|ttl| format!("{}s", ttl.as_secs())),
         seed: settings.seed,
         like: settings.like.clone(),
+        state: None,
         print: None,
         log: None,
         log_format: "logfmt".into(),
@@ -172,7 +177,7 @@ impl Dev {
         let dialect = self.like.as_deref().map_or(Ok(Dialect::OURS), |version| {
             Dialect::like(version).map_err(|why| Failure::misuse(format!("--like {version:?} {why}")))
         })?;
-        let world = self.world()?.speaking(dialect);
+        let mut world = self.world()?.speaking(dialect);
         let approve_as = self.approver(&world)?;
         let token_ttl = self.token_ttl.as_deref().map(duration).transpose();
         let token_ttl = token_ttl.map_err(|why| Failure::misuse(format!("--token-ttl {why}")))?;
@@ -187,6 +192,7 @@ impl Dev {
         let path = directory.path().join("hallpass.db");
         let store = open(&path, Role::Server)?;
         world.fill(&store, now()).map_err(failed_at(&path))?;
+        world.also = self.state.as_deref().map(|file| in_a_world(file, &store, &path)).transpose()?;
         let listener = listen(&address)?;
         let url = match &base_url {
             Some(BaseUrl::Fixed(origin)) => origin.url(""),

@@ -5,7 +5,7 @@ mod json;
 mod reading;
 mod writing;
 
-pub use writing::{Change, NotApplied};
+pub use writing::{Change, Compared, NotApplied};
 
 use crate::oauth::access_token::AccessToken;
 use crate::oauth::client::ClientSecret;

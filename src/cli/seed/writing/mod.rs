@@ -39,6 +39,12 @@ pub enum NotApplied {
     Rehearsed(Vec<Change>),
 }
 
+/// A seed whose passwords were compared with those of a database, which is done outside the write.
+pub struct Compared {
+    seed: Seed,
+    settled: Vec<Option<Settled>>,
+}
+
 impl Seed {
     /// Makes a database hold what the seed says, or, in a rehearsal, tells what that would change.
     pub fn apply(
@@ -48,36 +54,45 @@ impl Seed {
         random: impl Fn() -> [u8; 32],
         now: Timestamp,
     ) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
-        let progress = Progress::of("comparing passwords");
-        let mut settled = Vec::new();
-        for user in &self.users {
-            settled.push(settle(store, user, &random, now)?);
-            progress.counted(settled.len() as u64);
-        }
-        drop(progress);
+        let compared = self.compare(store, random, now)?;
         store.patient().write(move |tx| {
-            tx.attempt(|tx| match self.write(tx, &settled, now)? {
+            tx.attempt(|tx| match compared.write(tx, now)? {
                 Ok(changes) if is_rehearsal => Ok(Err(NotApplied::Rehearsed(changes))),
                 outcome => Ok(outcome),
             })
         })
     }
 
-    fn write(&self, tx: &Write, settled: &[Option<Settled>], now: Timestamp) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
+    /// Compares the passwords, and hashes those that differ.
+    pub fn compare(self, store: &Store, random: impl Fn() -> [u8; 32], now: Timestamp) -> Result<Compared, Fault> {
+        let progress = Progress::of("comparing passwords");
+        let mut settled = Vec::new();
+        for user in &self.users {
+            settled.push(settle(store, user, &random, now)?);
+            progress.counted(settled.len() as u64);
+        }
+        Ok(Compared { seed: self, settled })
+    }
+}
+
+impl Compared {
+    /// Writes what differs. What was written before a refusal is undone by whoever began the write.
+    pub fn write(&self, tx: &Write, now: Timestamp) -> Result<Result<Vec<Change>, NotApplied>, Fault> {
+        let Compared { seed: Seed { users, apps, tokens, .. }, settled } = self;
         let mut writing = Writing { tx, own_host: tx.setting("host")?, now, faults: Faults::default(), is_stale: false };
         let mut changes = Vec::new();
-        for (index, (user, settled)) in self.users.iter().zip(settled).enumerate() {
+        for (index, (user, settled)) in users.iter().zip(settled).enumerate() {
             changes.extend(writing.user(&format!("users[{index}]"), user, settled.as_ref())?);
         }
-        for (index, app) in self.apps.iter().enumerate() {
+        for (index, app) in apps.iter().enumerate() {
             changes.extend(writing.app(&format!("apps[{index}]"), app)?);
         }
         // A token is no fault for the want of an account that is one already.
         let is_whole = writing.faults.0.is_empty();
-        for (index, token) in self.tokens.iter().enumerate() {
+        for (index, token) in tokens.iter().enumerate() {
             let is_ours = |token: &SeedToken| {
-                let mut users = self.users.iter().map(|user| user.name.as_str());
-                let mut apps = self.apps.iter().map(|app| app.client_id.as_str());
+                let mut users = users.iter().map(|user| user.name.as_str());
+                let mut apps = apps.iter().map(|app| app.client_id.as_str());
                 users.any(|name| token.user.as_deref() == Some(name)) || apps.any(|id| id == token.app)
             };
             if is_whole || !is_ours(token) {
@@ -140,7 +155,7 @@ mod tests {
                 assert!(seed(name).apply(&store, false, || [1; 32], now).unwrap().is_ok());
             }
             let late = seed(name);
-            let settled = vec![settle(&store, &late.users[0], &|| [2; 32], now).unwrap()];
+            let late = late.compare(&store, || [2; 32], now).unwrap();
             let other = Password::presented("second").hash([3; 32]);
             let meanwhile = seed(name).users.remove(0);
             store
@@ -153,7 +168,7 @@ mod tests {
                     Ok(())
                 })
                 .unwrap();
-            let outcome = store.patient().write(move |tx| tx.attempt(|tx| late.write(tx, &settled, now))).unwrap();
+            let outcome = store.patient().write(move |tx| tx.attempt(|tx| late.write(tx, now))).unwrap();
             assert!(matches!(outcome, Err(NotApplied::Meanwhile)), "{name}");
             let kept = store.patient().read(|rows| rows.user_on_file(name, now)).unwrap().unwrap();
             assert!(Password::presented("second").is(&kept.user.password_hash), "{name}");
