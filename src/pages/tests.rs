@@ -191,20 +191,41 @@ fn pages() -> Pages {
     Pages::new("auth.example", false)
 }
 
+/// Holds a text to what is expected of it, or writes that anew.
+fn assert_as_in(path: &Path, text: &str) {
+    if std::env::var_os("RENEW_EXPECTED").is_some() {
+        std::fs::write(path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(text, expected, "not as in {}; RENEW_EXPECTED=1 writes it anew", path.display());
+}
+
+/// What is read on a page: a line for each piece of text between its tags, without the row of languages at the end.
+fn words_of(html: &str) -> String {
+    let body = html.split("<footer").next().unwrap_or_default();
+    let pieces = body.split('<').filter_map(|piece| piece.split_once('>').map(|(_, text)| text.trim()));
+    pieces.filter(|text| !text.is_empty()).map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
 #[test]
 fn every_page_looks_as_expected() {
-    let renew = std::env::var_os("RENEW_EXPECTED").is_some();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/expected/pages");
     let mut kept: Vec<String> = Vec::new();
     for (name, render) in states() {
-        let path = folder.join(format!("{}.html", name.replace(' ', "_")));
+        let file = format!("{}.html", name.replace(' ', "_"));
         let html = render(&pages(), Frame { language: Language::default(), here: Some("/here?a=1&b=2") }).text;
-        if renew {
-            std::fs::write(&path, &html).unwrap();
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(html, expected, "{name} is not as in {}; RENEW_EXPECTED=1 writes it anew", path.display());
-        kept.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        assert_as_in(&folder.join(&file), &html);
+        kept.push(file);
+    }
+    for language in Language::all().filter(|language| *language != Language::default()) {
+        // In other languages the words differ and nothing else: one file of them, to be read from top to bottom.
+        let said = states().into_iter().map(|(name, render)| {
+            let html = render(&pages(), Frame { language, here: Some("/here?a=1&b=2") }).text;
+            format!("== {name}\n{}\n", words_of(&html))
+        });
+        let file = format!("{}.txt", language.tag());
+        assert_as_in(&folder.join(&file), &said.collect::<String>());
+        kept.push(file);
     }
     for entry in std::fs::read_dir(&folder).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
