@@ -276,6 +276,8 @@ fn tokens_are_made_on_the_spot() {
     assert_eq!(server.whoami(token).expect(200).json()["username"], "bob");
     let own = make(json!({ "scopes": "read" })).expect(201).json();
     assert_eq!(server.whoami(own["access_token"].as_str().unwrap()).status, 422, "an app's own token is nobody's");
+    let short = make(json!({ "scopes": "read", "expires_in": "10m" })).expect(201).json();
+    assert_eq!(short["expires_in"], 600, "as the clock is told, and told as tokens are");
     let app = server.register(OOB, "read:accounts");
     make(json!({ "user": "alice", "client_id": app.client_id, "scopes": "read:accounts" })).expect(201);
 
@@ -283,6 +285,7 @@ fn tokens_are_made_on_the_spot() {
         (json!({ "user": "alice", "scopes": "reed" }), 400, "invalid_request"),
         (json!({ "user": "alice", "scopes": " " }), 400, "invalid_request"),
         (json!({ "user": "alice", "scopes": "read", "expires_in": 0 }), 400, "invalid_request"),
+        (json!({ "user": "alice", "scopes": "read", "expires_in": "soon" }), 400, "invalid_request"),
         (json!({ "user": "nobody", "scopes": "read" }), 422, "unknown"),
         (json!({ "user": "dave", "scopes": "read" }), 422, "refused"),
         (json!({ "user": "alice", "client_id": "x", "scopes": "read" }), 422, "unknown"),
@@ -353,6 +356,10 @@ fn approval_gives_what_the_browser_would_be_sent() {
     let answer = approve(&server, &whole, json!({ "as": "bob" })).expect(200).json();
     let issuer = format!("http://localhost:{}/", server.address.port());
     assert_eq!(query_value(answer["redirect"].as_str().unwrap(), "iss"), Some(issuer), "by the name it was asked by");
+
+    let unnamed = ask(&server, "/dev/approve", &json!({ "url": authorization(uri, "") })).expect(200).json();
+    let token = Token::of(server.exchange(&seeded_app(), unnamed["code"].as_str().unwrap(), uri, &[]));
+    assert_eq!(server.whoami(&token.access_token).expect(200).json()["username"], "alice", "as --auto-approve does");
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl Values {
     /// For people: what they need first, ready to be pasted, and then all else that is there.
     pub fn banner(&self, world: &World) -> String {
         let (username, email, password) = (self.get("username"), self.get("email"), self.get("password"));
+        let url = self.get("url");
         let (id, secret, token) = (self.get("client_id"), self.get("client_secret"), self.get("token"));
         let curl = self.curl();
         let (people, apps, tokens) = (others(world), apps(world), tokens(world, token));
@@ -140,6 +141,7 @@ impl Values {
   client_id      {id}
   client_secret  {secret}
   access token   {token}
+  what happened  {url}/dev, and why not; with a clock and faults to order
 
   Try it:
 

@@ -8,6 +8,7 @@ use super::Call;
 use super::door::{json_body, loopback_host};
 use super::making::somebody;
 use super::refusal::Refusal;
+use crate::dev::world::USERNAME;
 use crate::endpoints::signed_in_cookies;
 use crate::http::location::form_encode;
 use crate::http::{HeaderMap, HeaderValue, Method, Params, Request, Response, StatusCode};
@@ -22,10 +23,14 @@ const PATH: &str = "/oauth/authorize";
 #[serde(deny_unknown_fields)]
 struct Wanted {
     url: String,
-    #[serde(rename = "as")]
+    #[serde(rename = "as", default = "seeded_person")]
     name: String,
     #[serde(default)]
     deny: bool,
+}
+
+fn seeded_person() -> String {
+    USERNAME.into()
 }
 
 pub fn post(call: &Call) -> Result<Response, Refusal> {

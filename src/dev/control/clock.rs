@@ -7,9 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Call;
-use super::door::json_body;
+use super::door::{json_body, seconds_of};
 use super::refusal::Refusal;
-use crate::config::duration;
 use crate::http::{Response, StatusCode};
 use crate::oauth::time::Timestamp;
 
@@ -56,18 +55,6 @@ pub fn get(call: &Call) -> Result<Response, Refusal> {
 
 pub fn post(call: &Call) -> Result<Response, Refusal> {
     let Wanted { advance } = json_body(call.request)?;
-    call.control.clock.advance(seconds(&advance)?)?;
+    call.control.clock.advance(seconds_of("advance", &advance)?)?;
     get(call)
-}
-
-/// Reads a number of seconds, or `90s`, `10m`, `12h`, `30d`.
-fn seconds(advance: &Value) -> Result<i64, Refusal> {
-    let read = match advance {
-        Value::String(text) => duration(text).ok(),
-        other => other.as_i64().filter(|seconds| *seconds > 0),
-    };
-    let why = || {
-        format!("advance {advance} is no length of time ahead; it looks like 90 (seconds), \"90s\", \"10m\", \"12h\" or \"30d\".")
-    };
-    read.ok_or_else(|| Refusal::Invalid(why()))
 }

@@ -4,8 +4,10 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::refusal::Refusal;
+use crate::config::duration;
 use crate::http::{Params, Peer, Request};
 
 /// What an operation is sent that needs no more to be known.
@@ -62,6 +64,18 @@ pub fn json_body<T: DeserializeOwned>(request: &Request) -> Result<T, Refusal> {
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(json).map_err(|error| Refusal::Invalid(format!("The body is not what is wanted here: {error}.")))
+}
+
+/// A length of time: a number of seconds, or `90s`, `10m`, `12h`, `30d` as on the command line.
+pub fn seconds_of(name: &str, wanted: &Value) -> Result<i64, Refusal> {
+    let read = match wanted {
+        Value::String(text) => duration(text).ok(),
+        other => other.as_i64().filter(|seconds| *seconds > 0),
+    };
+    let why = || {
+        format!("{name} {wanted} is no length of time ahead; it looks like 90 (seconds), \"90s\", \"10m\", \"12h\" or \"30d\".")
+    };
+    read.ok_or_else(|| Refusal::Invalid(why()))
 }
 
 /// The query's parameters.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::door::json_body;
+use super::door::{json_body, seconds_of};
 use super::refusal::Refusal;
 use crate::dev::world::CLIENT_ID;
 use crate::http::{Response, StatusCode};
@@ -23,7 +23,7 @@ struct WantedToken {
     #[serde(default = "seeded_client")]
     client_id: String,
     scopes: String,
-    expires_in: Option<i64>,
+    expires_in: Option<Value>,
 }
 
 fn seeded_client() -> String {
@@ -46,11 +46,9 @@ pub fn token(call: &Call) -> Result<Response, Refusal> {
     let scopes = ScopeSet::parse(&wanted.scopes).ok().filter(|scopes| scopes.iter().next().is_some());
     let why = || Refusal::Invalid(format!("The scopes {:?} are not all known, or none.", wanted.scopes));
     let scopes = scopes.ok_or_else(why)?;
-    if wanted.expires_in.is_some_and(|seconds| seconds <= 0) {
-        return Err(Refusal::Invalid("expires_in is a number of seconds from now.".into()));
-    }
+    let expires_in = wanted.expires_in.as_ref().map(|wanted| seconds_of("expires_in", wanted)).transpose()?;
     let (token, now) = (AccessToken::from_random((call.random)()), call.now());
-    let (hash, told_scopes, expires_in) = (token.hashed(), scopes.to_string(), wanted.expires_in);
+    let (hash, told_scopes) = (token.hashed(), scopes.to_string());
     call.store().write(move |tx| {
         let user = match &wanted.user {
             Some(name) => match somebody(tx, name)? {

@@ -56,7 +56,7 @@ impl fmt::Display for Refusal {
             Refusal::OtherSite(sign) => write!(f, "{sign}, and no web page may ask here; ask from a program."),
             Refusal::NotFound => f.write_str("There is nothing at this address; /dev/openapi.json tells what there is."),
             Refusal::Method(allowed) => write!(f, "This address answers to {allowed}."),
-            Refusal::ContentType => f.write_str("POST wants Content-Type: application/json."),
+            Refusal::ContentType => f.write_str("POST wants Content-Type: application/json, also with nothing in the body."),
             Refusal::Invalid(why) | Refusal::Unknown(why) | Refusal::Taken(why) | Refusal::Refused(why) | Refusal::Fault(why) => {
                 f.write_str(why)
             }
