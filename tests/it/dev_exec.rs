@@ -12,8 +12,13 @@ use crate::support::server::{binary, fresh_directory, signal};
 
 /// `hallpass dev --exec sh -c SCRIPT`, with its temporary files here.
 fn exec(directory: &Path, before: &[&str], script: &str) -> Command {
+    dev(directory, &[before, &["--exec", "sh", "-euc", script]].concat())
+}
+
+/// `hallpass dev`, with its temporary files here.
+fn dev(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.arg("dev").args(before).args(["--exec", "sh", "-euc", script]).env_clear();
+    command.arg("dev").args(arguments).env_clear();
     command.env("PATH", std::env::var("PATH").unwrap_or_default()).env("TMPDIR", directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -95,6 +100,28 @@ fn what_stands_after_exec_is_the_command_byte_for_byte() {
     let output = end_of(command.spawn().unwrap());
     let expected: Vec<u8> = words.iter().flat_map(|word| [word, &b"\n"[..]].concat()).collect();
     assert_eq!((output.status.code(), output.stdout, output.stderr), (Some(0), expected, Vec::new()));
+}
+
+#[test]
+fn two_dashes_may_stand_between_exec_and_the_command() {
+    // C-EXE-01
+    let directory = fresh_directory();
+    let output = end_of(dev(&directory, &["--exec", "--", "sh", "-c", "printf %s \"$*\"", "sh", "--", "x"]).spawn().unwrap());
+    assert_eq!((output.status.code(), output.stdout), (Some(0), b"-- x".to_vec()));
+    let none = end_of(dev(&directory, &["--exec", "--"]).spawn().unwrap());
+    assert_eq!(none.status.code(), Some(2), "{none:?}");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn who_gives_the_command_as_one_word_is_told_how_it_is_given() {
+    // C-EXE-02
+    let directory = fresh_directory();
+    let output = end_of(dev(&directory, &["--exec", "echo hi"]).spawn().unwrap());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(127), "{said}");
+    assert!(said.ends_with("; give the command as words of its own, or to sh -c\n"), "{said}");
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]

@@ -27,7 +27,11 @@ pub fn split_off(arguments: &mut Vec<OsString>) -> Option<Vec<OsString>> {
     }
     let ours = arguments.iter().take_while(|argument| *argument != "--");
     let at = ours.into_iter().position(|argument| argument == "--exec")?;
-    Some(arguments.split_off(at + 1))
+    let mut theirs = arguments.split_off(at + 1);
+    if theirs.first().is_some_and(|word| word == "--") {
+        theirs.remove(0); // as after env or xargs; no command is called so
+    }
+    Some(theirs)
 }
 
 /// Why a command does not run.

@@ -157,7 +157,12 @@ impl Dev {
         let running = match Running::start(&command, &values.variables()) {
             Ok(running) => running,
             Err(not_started) => {
-                tell(&format!("hallpass: {} cannot be run: {}", command[0].to_string_lossy(), not_started.why));
+                let name = command[0].to_string_lossy();
+                let what_to_do = match command.len() == 1 && name.contains(' ') {
+                    true => "; give the command as words of its own, or to sh -c",
+                    false => "",
+                };
+                tell(&format!("hallpass: {name} cannot be run: {}{what_to_do}", not_started.why));
                 return Ok(ExitCode::from(not_started.code));
             }
         };
