@@ -14,13 +14,13 @@ use crate::dev::world::Also;
 use crate::server::service::{now, random};
 use crate::store::{Fault, Role, Store};
 
-/// Make the database hold the accounts, apps and tokens of a JSON file. Applied again, it changes nothing; nothing is ever deleted.
+/// Make the accounts, apps and tokens be as a JSON file says. Deletes none.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "apply",
     help_triggers("-h", "--help"),
-    note = "The file is an object of three lists, each of which may be left out: users, apps, tokens. An object in them is found by its name, client_id or token, and added or changed; a key that is left out stays as it is, or has its default. All is done in one transaction, or nothing; every fault is told, each with its place.",
+    note = "The file is an object of three lists, each of which may be left out: users, apps, tokens. An object in them is found by its name, client_id or token, and added or changed; a key that is left out stays as it is, or has its default. Applied again, it changes nothing. All is done in one transaction, or nothing; every fault is told, each with its place.",
     note = "users: name; email; password, password_file or password_hash (argon2id, as hallpass makes it); display_name; admin; disabled (true or false). A password that differs ends all that the old one opened, as user passwd does.",
     note = "apps: client_id; client_secret, client_secret_file or client_secret_hash (SHA-256, hex); name; redirect_uris (a list); scopes (a list, or one text with spaces); website; password_grant; resource_server (true or false). A secret that differs is rotated, as by app rotate-secret.",
     note = "tokens: token, token_file or token_hash (SHA-256, hex); app (a client_id); user (left out for the app's own); scopes, for which the app must be registered; expires_at (as in 2027-01-31T12:00:00Z). One that was revoked stays so.",

@@ -14,7 +14,7 @@ use crate::oauth::secret::base64url;
 use crate::server::service::random;
 use crate::store::{CopyError, Onlooker, OpenError, Unfinished, examine};
 
-/// Copy the database as it is at this moment, beside a running server too. Changes nothing in it.
+/// Copy the database as it is at this moment, also while a server runs.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

@@ -11,7 +11,7 @@ use crate::oauth::event::EventKind;
 use crate::server::service::now;
 use crate::store::{EventFilter, EventOnFile};
 
-/// Show what happened: sign-ins and failures, approvals, tokens given and ended, and what was done on the command line. Kept for 90 days.
+/// Show what happened in the last 90 days: who signed in, what was given, ended and changed.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

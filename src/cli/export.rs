@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{Exit, Failure, failed_at, look_at, tell};
 use crate::store::{Export as What, Fault, SCHEMA_VERSION};
 
-/// Print all that is in the database, as JSON. Changes nothing; a server goes on meanwhile.
+/// Print all that is in the database as JSON, also while a server runs.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

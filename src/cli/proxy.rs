@@ -13,7 +13,7 @@ use super::{Failure, output};
 use crate::oauth::scope::ScopeSet;
 use crate::pages::{Guard, Listen, Proxy as Kind, Service, Site};
 
-/// Print a configuration for Caddy, nginx or Traefik that lets nobody past without a token of yours.
+/// Print a configuration for Caddy, nginx or Traefik that lets nobody past without a token.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

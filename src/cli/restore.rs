@@ -13,7 +13,7 @@ use super::{Exit, Failure, done, failed_at, output, permissions, refused_at, tel
 use crate::server::service::now;
 use crate::store::{Fault, Onlooker, OpenError, Restoration, SCHEMA_VERSION, Write, examine};
 
-/// Put a backup in the place of the database. What was there is kept beside it. Not while a server runs on it.
+/// Put a backup in the place of the database, and keep what was there. Stop the server before.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

@@ -18,12 +18,13 @@ use crate::oauth::time::Timestamp;
 use crate::server::service::now;
 use crate::store::{ClientOnFile, Store};
 
-/// Look after the registered apps. Works while a server runs on the file, and takes effect there at once.
+/// Look after the registered apps: add, change, delete.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "app",
     help_triggers("-h", "--help"),
+    note = "Works while a server runs on the file, and takes effect there at once.",
     example = "hallpass app add 'My service' --resource-server --db hallpass.db",
     example = "hallpass app list --db hallpass.db"
 )]

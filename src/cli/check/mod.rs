@@ -15,12 +15,13 @@ use super::progress::Progress;
 use super::{Exit, Failure, failed_at, look_at, output};
 use crate::store::{SCHEMA_VERSION, TableSize};
 
-/// Look the database over: is it whole, who may read it, what is configured, does the clock agree with it, how much room is left, how big is each table. Changes nothing, also not an older schema.
+/// See whether all is well with the database, and how big it is. Changes nothing.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "check",
     help_triggers("-h", "--help"),
+    note = "It looks whether the file is whole, who may read it, what is configured, whether the clock agrees with it, and how much room is left. An older schema stays as it is.",
     note = "Exit code 1: something is wrong. What is only worth a word leaves it at 0. The whole file is read, which takes a while where it is large; a server goes on meanwhile.",
     note = "--json prints an object with the keys findings (objects with what, state, which is ok, notice or wrong, found, and advice, a text or null), tables (objects with table, rows and bytes, its indexes with it) and bytes, the size of the file.",
     example = "hallpass check --db hallpass.db"

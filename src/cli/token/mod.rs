@@ -14,12 +14,13 @@ use crate::oauth::secret::{Secret, SecretName};
 use crate::oauth::time::Timestamp;
 use crate::store::{Fault, Read, TokenOnFile};
 
-/// Make tokens, look at them, end them. Works while a server runs on the file, and takes effect there at once.
+/// Make tokens, look at them, end them.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "token",
     help_triggers("-h", "--help"),
+    note = "Works while a server runs on the file, and takes effect there at once.",
     example = "hallpass token create --user alice --scopes 'read write' --db hallpass.db",
     example = "hallpass token list --user alice --db hallpass.db"
 )]

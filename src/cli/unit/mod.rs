@@ -9,7 +9,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::Failure;
 
-/// Print units for systemd: a service that may do nothing but serve, and the socket that it is handed.
+/// Print the units for systemd: a service, its socket, and one for metrics.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,

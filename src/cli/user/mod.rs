@@ -17,12 +17,13 @@ use crate::oauth::time::Timestamp;
 use crate::server::service::now;
 use crate::store::{AccountRefusal, Fault, Store, UserOnFile, Write};
 
-/// Look after the accounts of a database. Works while a server runs on it, and takes effect there at once.
+/// Look after the accounts: add, change, disable, delete.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "user",
     help_triggers("-h", "--help"),
+    note = "Works while a server runs on the file, and takes effect there at once.",
     example = "hallpass user add alice --email alice@example.org --db hallpass.db",
     example = "hallpass user list --db hallpass.db"
 )]
