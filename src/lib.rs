@@ -26,6 +26,7 @@
 //! `store::Store::write`, which returns after COMMIT.
 
 #![forbid(unsafe_code)]
+#![allow(rustdoc::bare_urls)] // what is written on a flag is its help in the terminal
 
 #[doc(hidden)] // for main.rs
 pub mod cli;
