@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::storage::answer_across;
 use crate::support::browser::{unescape, words};
 use crate::support::limits::in_one_window;
 use crate::support::*;
@@ -132,23 +133,66 @@ fn a_token_lives_as_long_as_was_chosen_and_no_longer_than_the_server_lets_any() 
     };
     let server = Server::start();
     let mut browser = signed_in(&server);
-    for (days, expected) in [("0", None), ("30", Some(30)), ("90", Some(90)), ("365", Some(365)), ("7", None), ("-1", None)] {
+    for (days, expected) in [("0", None), ("30", Some(30)), ("90", Some(90)), ("365", Some(365))] {
         let form = wish(&mut browser, days, &["read"]).with("days", days);
         let page = browser.submit(&form).expect(200).text();
         assert_eq!(page.contains("It works until you revoke it or"), expected.is_none(), "{page}");
         assert_eq!(age(&server, days), expected.map(|days| days * 86_400));
     }
+    let form = wish(&mut browser, "odd", &["read"]);
+    for odd in ["7", "-1", "90d", "", "9223372036854775807"] {
+        browser.submit(&form.clone().with("days", odd)).expect(400);
+    }
+    browser.submit(&form.without("days")).expect(400);
     assert_eq!(words(&browser.get(LIST).text()).matches("· until ").count(), 3);
     server.sql("UPDATE access_tokens SET expires_at = unixepoch() - 1 WHERE expires_at IS NOT NULL");
-    assert_eq!(browser.get(LIST).text().matches("<section").count(), 3, "one that has ended is not listed");
+    assert_eq!(browser.get(LIST).text().matches("<section").count(), 1, "one that has ended is not listed");
     make(&mut browser, "90", &["read"]); // and its name is free
 
     let server = Server::start_with(&["--token-ttl", "7d"]);
     let mut browser = signed_in(&server);
     assert!(!browser.get(FORM).text().contains("<select"));
-    let form = wish(&mut browser, "bot", &["read"]).with("days", "0");
-    browser.submit(&form).expect(200);
-    assert_eq!(age(&server, "bot"), Some(7 * 86_400));
+    for (name, days) in [("none", None), ("nought", Some("0")), ("odd", Some("7"))] {
+        let form = wish(&mut browser, name, &["read"]);
+        let form = days.map_or(form.clone(), |days| form.with("days", days));
+        browser.submit(&form).expect(200);
+        assert_eq!(age(&server, name), Some(7 * 86_400));
+    }
+}
+
+#[test]
+fn what_was_free_or_allowed_is_looked_at_again_in_the_write() {
+    // H-30, H-33
+    let server = Server::start();
+    server.sql("UPDATE users SET is_admin = 1");
+    let mut browser = signed_in(&server);
+    make(&mut browser, "1", &["read"]);
+    let form = wish(&mut browser, "bot", &["read", "admin:read"]);
+    let made = |n: i64, name: &str| {
+        format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {n})
+             INSERT INTO clients (client_id, secret_hash, name, redirect_uris, scopes, created_at, made_by)
+             SELECT 'bot' || i, randomblob(32), {name}, 'x', 'read', 0, 'personal token' FROM n;
+             INSERT INTO access_tokens (hash, client, user, scopes, created_at)
+             SELECT randomblob(32), id, 1, 'read', 0 FROM clients WHERE client_id LIKE 'bot%'"
+        )
+    };
+    let tokens = || server.database().query_row("SELECT count(*) FROM access_tokens", [], |row| row.get::<_, i64>(0)).unwrap();
+    for (change, more, told) in [
+        (made(1, "'bot'"), 1, "a token of that name already"),
+        (made(19, "'other' || i"), 19, "as many tokens as one person may have"),
+        ("UPDATE users SET is_admin = 0".into(), 0, "Your account was just changed"),
+    ] {
+        let before = tokens();
+        let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let answer = answer_across(&server, &browser.request("POST", LIST).form(&pairs), &change).expect(422);
+        assert!(answer.text().contains(told), "{change}: {}", answer.text());
+        assert_eq!(tokens(), before + more, "{change}");
+        server.sql(
+            "DELETE FROM access_tokens WHERE client IN (SELECT id FROM clients WHERE client_id LIKE 'bot%');
+             DELETE FROM clients WHERE client_id LIKE 'bot%'",
+        );
+    }
 }
 
 #[test]

@@ -70,14 +70,16 @@ struct Wish {
 
 impl Wish {
     /// A box's name is its scope's. Of the others' names none is a scope, and what is not offered to this person is none either.
-    fn read(params: &Params, person: &SignedIn) -> Wish {
+    fn read(ctx: &Context, params: &Params, person: &SignedIn) -> Result<Wish, PageError> {
         let offered = pages::offered_scopes(person.user.is_admin);
         let days = params.text("days").and_then(|days| days.parse().ok()).filter(|days| LIFETIMES.contains(days));
-        Wish {
+        // Who asks for an end that cannot be read does not want a token without one. Where the server sets it, nobody is asked.
+        let is_asked = ctx.config.token_ttl.is_none();
+        Ok(Wish {
             name: params.text("name").unwrap_or("").trim().to_owned(),
             scopes: offered.filter(|scope| params.text(scope).is_some()).collect(),
-            days: days.unwrap_or_default(),
-        }
+            days: days.or((!is_asked).then_some(0)).ok_or_else(|| PageError::Malformed("no lifetime that is offered".into()))?,
+        })
     }
 
     /// As what is registered; or what is missing.
@@ -126,6 +128,7 @@ pub fn post(ctx: &Context, request: &Request) -> Response {
 enum Outcome {
     Made,
     SignedOut,
+    NoAdministrator,
     NoRoom(Notice),
 }
 
@@ -136,7 +139,7 @@ fn make(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     if !is_form_token(params.text("authenticity_token"), &person.session, Purpose::MakeToken, &[]) {
         return Err(PageError::FormToken);
     }
-    let wish = Wish::read(&params, &person);
+    let wish = Wish::read(ctx, &params, &person)?;
     let again = |why: TryAgain| {
         let page = form(ctx, request, why.status(), &person, &wish, Some(&why.notice));
         Ok(why.with(page))
@@ -154,12 +157,16 @@ fn make(ctx: &Context, request: &Request) -> Result<Response, PageError> {
         return again(refusal.try_again(Notice::WrongPassword));
     }
     let expires_at = wish.expires_at(ctx);
+    let needs_administrator = app.scopes.without_admin() != app.scopes;
     let (token, new) = NewPlainToken::draw(app, Maker::PersonalToken, expires_at, ctx.random);
     let made = event(ctx, request, EventKind::TokenIssued).by(user);
     let (proof, name) = (person.proof(), wish.name.clone());
     let write = move |tx: &Write| {
         if !proof.still(tx, now)? {
             return Ok(Outcome::SignedOut);
+        }
+        if needs_administrator && !tx.user(user)?.is_some_and(|user| user.is_admin) {
+            return Ok(Outcome::NoAdministrator); // no longer: what is made now would count again if they become one
         }
         if let Some(notice) = no_room(tx, user, &name, now)? {
             return Ok(Outcome::NoRoom(notice));
@@ -179,6 +186,7 @@ fn make(ctx: &Context, request: &Request) -> Result<Response, PageError> {
     };
     match outcome {
         Outcome::SignedOut => Ok(signed_out()),
+        Outcome::NoAdministrator => again(TryAgain::told(Notice::StartAgain, "no administrator any more")),
         Outcome::NoRoom(notice) => again(TryAgain::told(notice, "no room for this token")),
         Outcome::Made => {
             let shown = pages::PersonalTokenMade {

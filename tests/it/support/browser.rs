@@ -15,7 +15,7 @@ pub struct Form {
     pub action: String,
     /// Upper case, `GET` when absent.
     pub method: String,
-    /// Every input, button and textarea that has a name, with its value; those of `type=submit` are not among them.
+    /// Every input, button, select and textarea that has a name, with its value; those of `type=submit` are not among them.
     pub fields: Vec<(String, String)>,
     /// The names of the inputs with `type=password`.
     pub passwords: Vec<String>,
@@ -180,11 +180,20 @@ pub fn forms_in(page: &str) -> Vec<Form> {
         let tags = tags_in(html);
         let form_tag = &tags[0];
         let attribute = |tag: &[(String, String)], name: &str| tag.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        let mut fields = Vec::new();
+        let mut fields: Vec<(String, String)> = Vec::new();
         let mut passwords = Vec::new();
         for tag in &tags[1..] {
-            let Some(name) = attribute(tag, "name") else { continue };
             let kind = attribute(tag, "type").unwrap_or_default();
+            let Some(name) = attribute(tag, "name") else {
+                // An option of the select before it: the first is sent, unless another is selected.
+                let option = attribute(tag, "value").filter(|_| kind.is_empty()).zip(fields.last_mut());
+                if let Some((value, (_, chosen))) = option
+                    && (chosen.is_empty() || attribute(tag, "selected").is_some())
+                {
+                    *chosen = value;
+                }
+                continue;
+            };
             if kind == "submit" || kind == "checkbox" {
                 continue;
             }
