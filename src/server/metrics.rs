@@ -84,7 +84,12 @@ impl MetricsPage {
             "When the server started, in seconds since 1970.",
             [(Labels::none(), self.started.0)],
         );
-        one(all, "hallpass_log_lines_dropped_total", "Lines of the log that nobody read in time.", log::dropped());
+        one(
+            all,
+            "hallpass_log_lines_dropped_total",
+            "Lines of the log that nobody read in time, or that could not be written.",
+            log::dropped(),
+        );
     }
 
     fn database(&self, all: &mut Exposition) {

@@ -54,7 +54,7 @@ fn begin(level: LevelFilter, sink: Sink, to: impl Write + Send + 'static) {
     let sink = SINK.get_or_init(|| sink);
     if ::log::set_logger(sink).is_ok() {
         OUTLET.start(to, |dropped| {
-            let message = format!("{dropped} lines were dropped: nobody read the log");
+            let message = format!("{dropped} lines were dropped: nobody read the log, or it could not be written");
             sink.line(now(), Level::Warn, &format_args!("{message}"), &None::<(&str, &str)>)
         });
         panic::set_hook(Box::new(report_panic));
@@ -71,7 +71,7 @@ pub fn flush() {
     ::log::logger().flush();
 }
 
-/// Lines that found no room since the start.
+/// Lines that nobody can read, since the start.
 pub(super) fn dropped() -> u64 {
     OUTLET.dropped_in_all()
 }

@@ -1,8 +1,8 @@
 //! Where lines leave the process: a bounded buffer, and a thread that writes it to standard error or a file. Whoever stops reading the log
-//! must not stop the server, and whoever asks quickly must not fill its memory: what finds no room is counted and dropped, and a
-//! line says so when there is room again.
+//! must not stop the server, and whoever asks quickly must not fill its memory: what finds no room, here or on a full disk, is
+//! counted and dropped, and a line says so when there is room again.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -22,10 +22,12 @@ pub struct Outlet {
 
 struct State {
     waiting: String,
-    /// Lines that found no room since the last time it was said.
+    /// Lines that found no room, or could not be written, since the last time it was said.
     dropped: u64,
     /// The same since the start.
     dropped_in_all: u64,
+    /// Whether the last line that was written broke off.
+    is_torn: bool,
     is_writing: bool,
     /// Without the thread every line is written where it is logged.
     has_thread: bool,
@@ -33,7 +35,8 @@ struct State {
 
 impl Outlet {
     pub const fn new() -> Outlet {
-        let state = State { waiting: String::new(), dropped: 0, dropped_in_all: 0, is_writing: false, has_thread: false };
+        let state =
+            State { waiting: String::new(), dropped: 0, dropped_in_all: 0, is_torn: false, is_writing: false, has_thread: false };
         Outlet { state: Mutex::new(state), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
@@ -66,7 +69,7 @@ impl Outlet {
         drop(self.emptied.wait_timeout_while(self.lock(), patience, unwritten));
     }
 
-    /// Lines that found no room since the start.
+    /// Lines that nobody can read, since the start.
     pub fn dropped_in_all(&self) -> u64 {
         self.lock().dropped_in_all
     }
@@ -84,15 +87,24 @@ impl Outlet {
         let mut state = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
         let mut lines = std::mem::take(&mut state.waiting);
         let dropped = std::mem::take(&mut state.dropped);
+        let is_torn = std::mem::take(&mut state.is_torn);
         state.is_writing = true;
         drop(state);
+        if is_torn {
+            lines.insert(0, '\n'); // nobody takes the next line for the rest of that one
+        }
+        let of_others = lines.len();
         if dropped > 0 {
             lines.push_str(&say_dropped(dropped)); // they would have come after these
         }
-        // A standard error that is gone is no reason to stop.
-        let _ = pieces(&lines).try_for_each(|piece| to.write_all(piece.as_bytes()));
+        // A standard error that is gone, or a disk that is full, is no reason to stop.
+        let written = write_most(to, &lines);
+        let lost = count_lines(&lines[written.clamp(usize::from(is_torn), of_others)..of_others]);
         let mut state = self.lock();
         state.is_writing = false;
+        state.dropped += lost + if written < lines.len() { dropped } else { 0 };
+        state.dropped_in_all += lost;
+        state.is_torn = if written == 0 { is_torn } else { lines.as_bytes()[written - 1] != b'\n' };
         if state.waiting.is_empty() {
             self.emptied.notify_all();
         }
@@ -102,6 +114,27 @@ impl Outlet {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes as much of these lines as is taken; tells how many bytes that were.
+fn write_most(to: &mut impl Write, lines: &str) -> usize {
+    let mut written = 0;
+    for piece in pieces(lines) {
+        let end = written + piece.len();
+        while written < end {
+            match to.write(&lines.as_bytes()[written..end]) {
+                Ok(0) => return written,
+                Ok(bytes) => written += bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return written,
+            }
+        }
+    }
+    written
+}
+
+fn count_lines(text: &str) -> u64 {
+    text.bytes().filter(|byte| *byte == b'\n').count() as u64
 }
 
 /// Whole lines, so many as a pipe takes at one time, or one that is longer.
@@ -151,6 +184,44 @@ mod tests {
         outlet.write_next(&mut written, &say);
         assert_eq!(String::from_utf8(written).unwrap(), "after\n", "told once");
         assert_eq!(outlet.dropped_in_all(), 4);
+    }
+
+    /// A disk with so much room.
+    struct Disk(Vec<u8>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let room = bytes.len().min(self.1 - self.0.len());
+            if room == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.0.extend_from_slice(&bytes[..room]);
+            Ok(room)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_counted_and_told_on_a_line_of_its_own() {
+        let (outlet, mut disk) = (with_thread(), Disk(Vec::new(), 8));
+        outlet.push("one\n");
+        outlet.push("second\n");
+        outlet.push("third\n");
+        outlet.write_next(&mut disk, &say);
+        assert_eq!((disk.0.as_slice(), outlet.dropped_in_all()), (&b"one\nseco"[..], 2));
+        outlet.push("fourth\n");
+        outlet.write_next(&mut disk, &say); // still full
+        assert_eq!((disk.0.len(), outlet.dropped_in_all()), (8, 3));
+        disk.1 = 100;
+        outlet.push("fifth\n");
+        outlet.write_next(&mut disk, &say);
+        outlet.push("sixth\n");
+        outlet.write_next(&mut disk, &say);
+        assert_eq!(String::from_utf8(disk.0).unwrap(), "one\nseco\nfifth\n3 dropped\nsixth\n");
+        assert_eq!(outlet.dropped_in_all(), 3);
     }
 
     #[test]
