@@ -89,9 +89,10 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
+        let inherited = inherited(&environment::variable); // before the log has its thread
         install_log(&self.log_format)?;
+        let inherited = inherited.map_err(|error| Failure::new(Exit::Configuration, error))?;
         let address = parse_listen(self.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
-        let inherited = inherited(&environment::variable).map_err(|error| Failure::new(Exit::Configuration, error))?;
         let Inherited { listener: inherited, metrics: inherited_metrics } = inherited;
         let base_url = self.base_url.as_deref().map(|text| {
             BaseUrl::parse(text, self.insecure_http).map_err(|why| Failure::misuse(format!("--base-url {text} {why}")))

@@ -42,13 +42,16 @@ impl Pulse {
         receiver
     }
 
-    /// Whether everything answers within this time each, or else what does not.
+    /// Whether everything answers within this time, all parts together, or else what does not. On a slow machine every part may
+    /// take its time, and the watchdog waits no longer for four of them than for one.
     pub fn beats(&mut self, within: Duration) -> Result<(), &'static str> {
-        let is_alive = if !self.threads.iter().all(|thread| answers(thread, within)) {
+        let until = Instant::now() + within;
+        let left = || until.saturating_duration_since(Instant::now());
+        let is_alive = if !self.threads.iter().all(|thread| answers(thread, left())) {
             Err("an I/O thread")
-        } else if !self.workers_move(within) {
+        } else if !self.workers_move(until) {
             Err("every worker")
-        } else if !self.application.is_alive(within) {
+        } else if !self.application.is_alive(left()) {
             Err("the database's writer")
         } else {
             Ok(())
@@ -57,8 +60,7 @@ impl Pulse {
     }
 
     /// A single call that waits may have come this moment: only if none is taken for a while, the workers hang.
-    fn workers_move(&mut self, within: Duration) -> bool {
-        let until = Instant::now() + within;
+    fn workers_move(&mut self, until: Instant) -> bool {
         while !self.workers.are_moving(&mut self.taken) {
             if Instant::now() >= until {
                 return false;
@@ -159,6 +161,23 @@ mod tests {
         application.0.wait();
         assert!(waiting.blocking_recv().unwrap().is_ok());
         assert!(workers.stop(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn the_time_is_that_of_all_parts_together() {
+        let (mut pulse, ..) = pulse(true);
+        let within = Duration::from_millis(400);
+        let slow = [pulse.of_another_thread(), pulse.of_another_thread()].map(|mut knocks| {
+            thread::spawn(move || {
+                if let Some(knock) = knocks.blocking_recv() {
+                    thread::sleep(within * 2 / 3);
+                    let _ = knock.send(());
+                }
+            })
+        });
+        assert_eq!(pulse.beats(within), Err("an I/O thread"), "neither took all of it");
+        drop(pulse);
+        slow.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::pulse::Pulse;
 #[derive(Clone, Default)]
 pub struct Supervisor(Option<Arc<Line>>);
 
+/// How long somebody who does not read what they are told is waited for: an I/O thread tells that we stop.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 struct Line {
     socket: UnixDatagram,
     to: SocketAddr,
@@ -33,6 +36,7 @@ impl Supervisor {
         let Some(name) = variable("NOTIFY_SOCKET") else { return Supervisor::default() };
         let line = address(&name).and_then(|to| {
             let (socket, watchdog, stopping) = (UnixDatagram::unbound()?, watchdog(variable), Once::new());
+            socket.set_write_timeout(Some(PATIENCE))?;
             Ok(Line { socket, to, watchdog, stopping })
         });
         match line {
@@ -56,13 +60,14 @@ impl Supervisor {
         }
     }
 
-    /// Tells at half of the time that is left to us that we are alive, each time after it was found out.
+    /// Tells at half of the time that is left to us that we are alive, each time after it was found out, and before all of it
+    /// is over.
     pub(super) fn watch(&self, mut pulse: Pulse) -> io::Result<Watch> {
         let Some(time) = self.0.as_ref().and_then(|line| line.watchdog) else { return Ok(Watch(None)) };
         let (supervisor, (end, ended)) = (self.clone(), channel::<()>());
         let watch = move || {
             while ended.recv_timeout(time / 2) == Err(RecvTimeoutError::Timeout) {
-                match pulse.beats(time / 4) {
+                match pulse.beats(time * 3 / 8) {
                     Ok(()) => supervisor.tell("WATCHDOG=1"),
                     Err(part) => {
                         ::log::error!("{part} no longer works; the watchdog hears nothing, so that this is started again")
@@ -127,6 +132,24 @@ mod tests {
             };
             assert_eq!(watchdog(&variable), expected.map(Duration::from_secs), "{usec:?} {pid:?}");
         }
+    }
+
+    #[test]
+    fn who_does_not_read_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("hallpass-notify-{}.sock", std::process::id()));
+        let deaf = UnixDatagram::bind(&path).unwrap();
+        let full = UnixDatagram::unbound().unwrap();
+        full.set_nonblocking(true).unwrap();
+        while full.send_to(b"WATCHDOG=1", &path).is_ok() {}
+        let supervisor = Supervisor::of(&|asked| (asked == "NOTIFY_SOCKET").then(|| path.to_str().unwrap().to_owned()));
+        let (done, ended) = channel();
+        thread::spawn(move || {
+            supervisor.stopping();
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(30)).expect("it gave up");
+        drop(deaf);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]
