@@ -110,7 +110,7 @@ fn while_it_cannot_write_it_is_alive_and_not_ready_and_says_why() {
 
 #[test]
 fn while_the_database_is_locked_many_who_ask_do_not_keep_others_waiting() {
-    // C-RUN-03: a proof that takes long is made by one worker, and the rest are told what was last
+    // C-RUN-03: a proof that takes long is made by one worker and waited for by a few, and the rest are told what was last
     let server = Server::start();
     let lock = server.database();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
