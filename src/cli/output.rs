@@ -67,8 +67,13 @@ fn aligned(rows: Vec<Vec<String>>) -> String {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        let start = text.len();
+        for (cell, width) in row.iter().zip(&widths) {
+            text += cell;
+            // Not by `{cell:width$}`, which panics beyond 65,535: a cell may be what others wrote into a file of theirs.
+            text.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+        }
+        text.truncate(start + text[start..].trim_end().len());
         text.push('\n');
     }
     text
@@ -113,6 +118,8 @@ mod tests {
         assert_eq!(table(&["used_at"], &json!([])), "USED AT\n");
         let object = json!({"user_name": "alice", "scopes": ["read", "write"], "none": []});
         assert_eq!(lines(&object), "user name  alice\nscopes     read write\nnone       -\n");
+        let wide = table(&["name", "live"], &json!([{"name": "x".repeat(70_000), "live": true}]));
+        assert_eq!(wide.lines().map(str::len).collect::<Vec<_>>(), [70_006, 70_005]);
     }
 
     #[test]
