@@ -322,6 +322,7 @@ fn what_is_no_table_of_apps_is_refused_whole() {
         ("gotosocial", whole.as_str(), "has no column client_id; hallpass import gotosocial --help has the export"),
         ("mastodon", &whole[..whole.len() - 20], "is no CSV: line "),
         ("mastodon", &format!("{whole}\"open"), "is no CSV: the quote of line "),
+        ("mastodon", "name,uid,secret,redirect_uri,uid\n1,2,3,4,5\n", "has the column \"uid\" twice"),
         ("mastodon", "name,uid,secret,redirect_uri\n", "has a line of headings and no row"),
     ] {
         let file = saved(&commands, "apps.csv", text);

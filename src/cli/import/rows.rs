@@ -9,6 +9,8 @@ pub struct Row(Map<String, Value>);
 
 /// Reads every row; the error is a clause that follows the file's name.
 pub fn read(text: &str) -> Result<Vec<Row>, String> {
+    // A byte order mark is how Windows' tools begin a file, JSON too.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err("is empty".into());
     }
@@ -19,6 +21,10 @@ pub fn read(text: &str) -> Result<Vec<Row>, String> {
     }
     let mut records = csv::records(text).map_err(|why| format!("is no CSV: {why}"))?.into_iter();
     let columns = records.next().unwrap_or_default();
+    // Of two the one would be taken for the other: of a join's, for instance, the id of another table.
+    if let Some((_, column)) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+        return Err(format!("has the column {column:?} twice"));
+    }
     let row = |record: Vec<String>| columns.iter().cloned().zip(record.into_iter().map(Value::String)).collect();
     let rows: Vec<Row> = records.map(|record| Row(row(record))).collect();
     if rows.is_empty() { Err("has a line of headings and no row".into()) } else { Ok(rows) }
@@ -114,6 +120,8 @@ mod tests {
             ("uid,secret\n", "has a line of headings and no row"),
             ("[1]", "is no JSON array of objects: invalid type: integer `1`, expected a map at line 1 column 2"),
             ("a,b\n\"", "is no CSV: the quote of line 2 is never closed"),
+            ("uid,name,uid\n1,x,2\n", "has the column \"uid\" twice"),
+            ("\u{feff}[1]", "is no JSON array of objects: invalid type: integer `1`, expected a map at line 1 column 2"),
         ] {
             assert_eq!(read(text).err().as_deref(), Some(expected), "{text:?}");
         }
