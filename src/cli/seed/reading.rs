@@ -1,6 +1,10 @@
 //! A seed out of its document. Nothing is written before all of it is understood, and every fault is told with its place, so that
 //! mending a file takes one round. What only a database can tell (is the name taken?) is found in `writing`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use super::json::{Faults, Members, Node};
 use super::{Seed, SeedApp, SeedPassword, SeedToken, SeedUser};
 use crate::oauth::access_token::AccessToken;
@@ -36,6 +40,7 @@ pub type Files<'f> = &'f dyn Fn(&str) -> Result<String, String>;
 impl Seed {
     /// Reads a document, or tells all that is wrong with it.
     pub fn read(text: &str, files: Files) -> Result<Seed, Vec<String>> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // how Windows' tools begin a file
         let node: Node = serde_json::from_str(text).map_err(|error| vec![format!("is no JSON: {error}")])?;
         let mut faults = Faults::default();
         let mut has_secrets = false;
@@ -45,9 +50,9 @@ impl Seed {
         let users = objects(users, &USER_KEYS, &mut faults, |from| user(from, files, &mut has_secrets));
         let apps = objects(apps, &APP_KEYS, &mut faults, |from| app(from, files, &mut has_secrets));
         let tokens = objects(tokens, &TOKEN_KEYS, &mut faults, |from| token(from, files, &mut has_secrets));
-        let users = each_once(users, &mut faults, |a, b| a.name.as_str().eq_ignore_ascii_case(b.name.as_str()));
-        let apps = each_once(apps, &mut faults, |a, b| a.client_id == b.client_id);
-        let tokens = each_once(tokens, &mut faults, |a, b| a.hash == b.hash);
+        let users = each_once(users, &mut faults, |user| user.name.as_str().to_ascii_lowercase());
+        let apps = each_once(apps, &mut faults, |app| app.client_id.clone());
+        let tokens = each_once(tokens, &mut faults, |token| *token.hash.as_bytes());
         if faults.0.is_empty() { Ok(Seed { users, apps, tokens, has_secrets }) } else { Err(faults.0) }
     }
 }
@@ -68,11 +73,13 @@ fn objects<T>(
     objects
 }
 
-/// The objects, of which no two may be the same thing.
-fn each_once<T>(objects: Vec<(String, T)>, faults: &mut Faults, is_same: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    for (index, (place, object)) in objects.iter().enumerate() {
-        if let Some((first, _)) = objects[..index].iter().find(|(_, other)| is_same(other, object)) {
-            faults.note(place, format!("is the same as {first}"));
+/// The objects, of which no two may be the same thing: have the same key.
+fn each_once<T, K: Hash + Eq>(objects: Vec<(String, T)>, faults: &mut Faults, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut first_of: HashMap<K, &str> = HashMap::new();
+    for (place, object) in &objects {
+        match first_of.entry(key(object)) {
+            Entry::Occupied(first) => faults.note(place, format!("is the same as {}", first.get())),
+            Entry::Vacant(none) => drop(none.insert(place)),
         }
     }
     objects.into_iter().map(|(_, object)| object).collect()
@@ -264,6 +271,7 @@ mod tests {
         let long = "s".repeat(32);
         for (text, expected) in [
             ("{}", vec![]),
+            ("\u{feff}{}", vec![]),
             ("[]", vec!["must be an object"]),
             (r#"{"user": []}"#, vec!["user: is no key here; known are users, apps, tokens"]),
             (r#"{"users": [], "users": []}"#, vec!["users: stands here twice"]),
