@@ -131,7 +131,7 @@ pub fn warn_if_others_can_read(path: &Path) {
 fn faulty(file: &str, faults: &[String]) -> Failure {
     let file = if file == "-" { "the seed" } else { file };
     for fault in faults {
-        tell(&format!("hallpass: {}", output::plain(&format!("{file}: {fault}"))));
+        tell(&format!("hallpass: {file}: {fault}"));
     }
     let count = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
     Failure::new(Exit::Configuration, format!("{file} has {count}, and nothing was done"))

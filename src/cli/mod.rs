@@ -156,13 +156,14 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    // It may repeat what was typed or stored, and stays one line.
-    tell(&format!("hallpass: {}", output::plain(&failure.message)));
+    tell(&format!("hallpass: {}", failure.message));
     ExitCode::from(failure.code as u8)
 }
 
-/// A line for the operator, on stderr; if that is closed, there is nobody to tell.
+/// A line for the operator, on stderr; if that is closed, there is nobody to tell. It may repeat what was typed or stored, and
+/// stays one line.
 fn tell(line: &str) {
+    let line = &output::plain(line);
     if log::is_json() {
         return ::log::warn!("{}", line.strip_prefix("hallpass: ").unwrap_or(line)); // of whoever reads JSON, every line is read so
     }
