@@ -118,6 +118,9 @@ fn unusable(file: &Path) -> impl Fn(OpenError) -> Failure {
             OpenError::Foreign(found) => (Exit::Configuration, format!("is no backup of a hallpass ({found})")),
             OpenError::Damaged(found) => (Exit::Configuration, format!("is damaged ({found})")),
             OpenError::Newer(_) => (Exit::Configuration, error.to_string()),
+            OpenError::Cannot(_) if file.exists() && !file.is_file() => {
+                (Exit::CannotOpen, "cannot be opened: it is no file; save the backup as one, and name that".into())
+            }
             OpenError::Cannot(_) if file.exists() && permissions::advice(file).is_none() => (Exit::CannotOpen, error.to_string()),
             OpenError::Cannot(_) if !file.exists() => (Exit::CannotOpen, "is not there".into()),
             error => return refused_at(file)(error),

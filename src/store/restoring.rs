@@ -24,8 +24,10 @@ impl Restoration {
     /// Makes an empty file for the database at `path`, which need not be there; nobody may be serving it.
     pub fn of(path: &Path) -> Result<Restoration, CopyError> {
         let path = resolved(path).map_err(|error| OpenError::Cannot(error.to_string()))?;
-        if path.is_dir() {
-            return Err(OpenError::Cannot("it is a directory".into()).into());
+        // A device or a pipe would be replaced as well as a file.
+        if path.exists() && !path.is_file() {
+            let what = if path.is_dir() { "it is a directory" } else { "it is no file" };
+            return Err(OpenError::Cannot(what.into()).into());
         }
         let lock = lock(&path)?;
         let unfinished = Unfinished::beside(&path)?;
@@ -57,6 +59,8 @@ impl Restoration {
         if aside.exists() {
             return Err(CopyError::Target(format!("{} is there already", aside.display())));
         }
+        // Before anything is moved: what a killed restore leaves without its log, it leaves so between two renames only.
+        unfinished.file().sync_all()?;
         // Whoever else has the old file open would take the new one's log away when it closes.
         let held = alone(&path)?;
         let is_there = path.exists();

@@ -165,6 +165,21 @@ fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
+fn what_is_no_file_is_neither_replaced_nor_restored() {
+    let directory = fresh_directory();
+    let file = database_of(&directory, 1);
+    let pipe = directory.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let line = restore(&file, &pipe, &[]).refused(73);
+    assert!(line.contains("pipe cannot be opened: it is no file"), "{line}");
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+    let line = restore(Path::new("/dev/stdin"), &directory.join("new.db"), &[]).refused(73);
+    assert!(line.contains("/dev/stdin cannot be opened: it is no file; save the backup as one"), "{line}");
+    assert!(!directory.join("new.db").exists());
+    let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
 fn a_damaged_database_is_replaced_and_kept_as_it_is() {
     let directory = fresh_directory();
     let database = database_of(&directory, 1);
