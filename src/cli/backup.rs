@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use argh::{ArgsInfo, FromArgs};
 use serde::Serialize;
 
+use super::dev::Directory;
 use super::progress::Progress;
 use super::{Exit, Failure, look_at, output, refused_at, tell};
-use crate::oauth::secret::base64url;
-use crate::server::service::random;
 use crate::store::{CopyError, Onlooker, OpenError, Unfinished, examine};
 
 /// Copy the database as it is at this moment, also while a server runs.
@@ -67,8 +66,17 @@ impl Backup {
 
     /// A backup is kept until somebody says that it may go.
     fn refuse_what_is_there(&self) -> Result<(), Failure> {
-        let Ok(there) = fs::metadata(&self.file) else { return Ok(()) };
         let to = self.file.display();
+        // A log of what had this name before is read into whatever has it next.
+        for suffix in ["-wal", "-journal"] {
+            let log = format!("{to}{suffix}");
+            if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+                let why =
+                    format!("{log} is there, of another file, and would be read into the copy; remove it, or name another file");
+                return Err(Failure::new(Exit::Exists, why));
+            }
+        }
+        let Ok(there) = fs::metadata(&self.file) else { return Ok(()) };
         let is_the_same = |db: fs::Metadata| (db.dev(), db.ino()) == (there.dev(), there.ino());
         if fs::metadata(&self.db).is_ok_and(is_the_same) {
             return Err(Failure::misuse(format!("{to} is the database itself; name another file")));
@@ -93,10 +101,11 @@ impl Backup {
             ));
         }
         let onlooker = look_at(&self.db)?;
-        let name = std::env::temp_dir().join(format!("hallpass-{}", base64url(&random()[..12])));
+        let directory = Directory::new().map_err(|error| unwritable(&std::env::temp_dir(), error))?;
+        let name = directory.path().join("copy.db");
         let (unfinished, _) = copied(&onlooker, &self.db, &name)?;
         let mut copy = File::open(unfinished.path()).map_err(|error| unwritable(&name, error))?;
-        drop(unfinished); // its name: the bytes are there as long as the file is open
+        drop((unfinished, directory)); // its name: the bytes are there as long as the file is open
         let mut stdout = io::stdout().lock();
         let sent = io::copy(&mut copy, &mut stdout).and_then(|_| stdout.flush());
         sent.map_err(|error| Failure::new(Exit::Failed, format!("standard output cannot be written: {error}")))

@@ -2,18 +2,18 @@
 //! so. Whatever ends the work before leaves nothing under the name.
 
 use std::fmt;
-use std::fs::{self, Permissions, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Read;
 use super::fault::cause_of;
 use super::onlooker::{Onlooker, state_of};
-use super::open::{OpenError, beside, private};
+use super::open::{OpenError, beside, new};
 
 /// Pages between two words on how far the copy is: four MiB.
 const PAGES: i32 = 1_024;
@@ -29,7 +29,7 @@ pub enum CopyError {
     Busy,
 }
 
-/// A file on its way to its name. It is locked, so that no two processes make it; what a killed one left is written over.
+/// A file on its way to its name. It is locked, so that no two processes make it; what a killed one left is taken away.
 pub struct Unfinished {
     path: PathBuf,
     file: fs::File,
@@ -40,19 +40,21 @@ impl Unfinished {
     /// An empty file, its owner's alone, beside the name it shall have.
     pub fn beside(name: &Path) -> Result<Unfinished, CopyError> {
         let path = beside(name, ".unfinished");
-        let file = private(&path)?;
+        take_away(&path)?;
+        let file = match new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(CopyError::Busy),
+            made => made?,
+        };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(CopyError::Busy),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        // It may have got its name before it was locked, and a link may lead to anybody's file.
+        // Before it was locked, another may have taken it for a killed one's.
         let (here, ours) = (fs::symlink_metadata(&path)?, file.metadata()?);
-        if !here.is_file() || (here.dev(), here.ino()) != (ours.dev(), ours.ino()) {
+        if (here.dev(), here.ino()) != (ours.dev(), ours.ino()) {
             return Err(CopyError::Target(format!("{} was replaced; try again", path.display())));
         }
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.set_len(0)?;
         Ok(Unfinished { path, file, is_done: false })
     }
 
@@ -77,8 +79,33 @@ impl Drop for Unfinished {
     /// What was not finished may be what fills the disk.
     fn drop(&mut self) {
         if !self.is_done {
-            let _ = fs::remove_file(&self.path);
+            for suffix in ["", "-wal", "-journal"] {
+                let _ = fs::remove_file(beside(&self.path, suffix));
+            }
         }
+    }
+}
+
+/// Takes away what a killed process left. It is not written over: whoever can write to the directory may have put it there, and
+/// would own the copy, or have it open.
+fn take_away(path: &Path) -> Result<(), CopyError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+        Ok(found) if !found.is_file() => {
+            return Err(CopyError::Target(format!("{} is in the way, and is no file; remove it", path.display())));
+        }
+        Ok(_) => {}
+    }
+    match fs::File::open(path) {
+        Ok(left) if matches!(left.try_lock(), Err(TryLockError::WouldBlock)) => Err(CopyError::Busy),
+        // Its log goes with it: it would be read into the next of this name.
+        _ => ["-wal", "-journal", ""].into_iter().try_for_each(|suffix| match fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(CopyError::Target(format!("{} is in the way, and cannot be removed: {error}", path.display())))
+            }
+            _ => Ok(()),
+        }),
     }
 }
 
@@ -102,7 +129,10 @@ impl Onlooker {
 pub fn copy(from: &Connection, to: &Path, far: &mut dyn FnMut(u64, u64)) -> Result<(), CopyError> {
     let target = |error: rusqlite::Error| CopyError::Target(cause_of(&error));
     let from = state_of(from).map_err(OpenError::from)?;
-    let mut copy = Connection::open(to).map_err(target)?;
+    // A name that begins with `file:` is a URI to SQLite, and in a directory it is not.
+    let to = Path::new(".").join(to);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(to, flags).map_err(target)?;
     // Nobody has the file before it is finished, and then it is synced as a whole.
     copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(target)?;
     let backup = Backup::new(&from, &mut copy).map_err(target)?;
@@ -157,6 +187,8 @@ impl From<OpenError> for CopyError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn directory(name: &str) -> PathBuf {
@@ -202,9 +234,13 @@ mod tests {
         let directory = directory("unfinished");
         let name = directory.join("name");
         fs::write(directory.join("name.unfinished"), "of a killed process").unwrap();
+        fs::write(directory.join("name.unfinished-wal"), "its log").unwrap();
+        let reading = fs::File::open(directory.join("name.unfinished")).unwrap();
         let first = Unfinished::beside(&name).unwrap();
         assert_eq!(fs::read(first.path()).unwrap(), b"");
         assert_eq!(fs::metadata(first.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        assert_ne!(reading.metadata().unwrap().ino(), first.file().metadata().unwrap().ino(), "who has it open reads no copy");
         assert!(matches!(Unfinished::beside(&name), Err(CopyError::Busy)));
         drop(first);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
@@ -215,6 +251,9 @@ mod tests {
         fs::write(&theirs, "kept").unwrap();
         std::os::unix::fs::symlink(&theirs, directory.join("name.unfinished")).unwrap();
         assert!(matches!(Unfinished::beside(&name), Err(CopyError::Target(_))));
+        fs::remove_file(directory.join("name.unfinished")).unwrap();
+        fs::hard_link(&theirs, directory.join("name.unfinished")).unwrap();
+        drop(Unfinished::beside(&name).unwrap());
         assert_eq!(fs::read(&theirs).unwrap(), b"kept");
         fs::remove_dir_all(&directory).unwrap();
     }

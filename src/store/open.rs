@@ -222,24 +222,31 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a file for reading and writing; one that is made is for its owner alone.
+pub fn private(path: &Path) -> io::Result<fs::File> {
+    match new(path) {
+        // It is there; or a link is, to a file that is not.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options().create(true).open(path),
+        made => made,
+    }
+}
+
+/// Makes a file that is not there, for its owner alone.
 ///
 /// What root makes belongs to whom the directory belongs, as SQLite has it for `-wal` and `-shm`: else a command run by root beside
 /// a server that has a user of its own leaves a lock or a database that the server cannot open any more.
-pub fn private(path: &Path) -> io::Result<fs::File> {
+pub fn new(path: &Path) -> io::Result<fs::File> {
+    let file = options().create_new(true).open(path)?;
+    let owner = fs::metadata(directory_of(path))?;
+    if file.metadata()?.uid() != owner.uid() {
+        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid())); // only root may, and for others all is well
+    }
+    Ok(file)
+}
+
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).truncate(false).mode(0o600);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => {
-            let owner = fs::metadata(directory_of(path))?;
-            if file.metadata()?.uid() != owner.uid() {
-                let _ = fchown(&file, Some(owner.uid()), Some(owner.gid())); // only root may, and for others all is well
-            }
-            Ok(file)
-        }
-        // It is there; or a link is, to a file that is not.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
-        Err(error) => Err(error),
-    }
+    options
 }
 
 fn directory_of(path: &Path) -> &Path {

@@ -108,6 +108,49 @@ fn a_file_that_is_there_is_kept_until_it_may_go() {
 }
 
 #[test]
+fn a_log_that_is_there_is_not_read_into_a_backup() {
+    let directory = fresh_directory();
+    let database = database_of(&directory, 1);
+    let other = directory.join("other.db");
+    fs::copy(&database, &other).unwrap();
+    let open = Connection::open(&other).unwrap();
+    open.execute_batch("INSERT INTO settings VALUES ('theirs', 1)").unwrap();
+    fs::copy(directory.join("other.db-wal"), directory.join("backup.db-wal")).unwrap();
+    let commands = Commands::on(&database);
+    let to = directory.join("backup.db");
+    let line = commands.refused(&["backup", to.to_str().unwrap(), "--replace"], 4);
+    assert!(line.contains("backup.db-wal is there, of another file, ") && line.contains("; remove it"), "{line}");
+    fs::remove_file(directory.join("backup.db-wal")).unwrap();
+    commands.done(&["backup", to.to_str().unwrap()]);
+    assert!(!commands_of(&to).contains("theirs"));
+    drop(open);
+    let _ = fs::remove_dir_all(directory);
+}
+
+/// All that is in a file.
+fn commands_of(file: &Path) -> String {
+    Commands::on(file).done(&["export"])
+}
+
+#[test]
+fn a_name_is_a_name_whatever_it_looks_like() {
+    let directory = fresh_directory();
+    let database = database_of(&directory, 1);
+    for name in ["file:x.db", "file:x?mode=memory", ":memory:", "50%#?.db", "two\nlines", " "] {
+        let here = fresh_directory();
+        let mut command = Command::new(binary());
+        command.args(["backup", name, "--db"]).arg(&database).current_dir(&here).env_clear();
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{name}: {said}");
+        assert_eq!(names(&here), [name]);
+        assert_eq!(integrity(&here.join(name)), "ok");
+        let _ = fs::remove_dir_all(here);
+    }
+    let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
 fn a_backup_on_standard_output_is_the_file_byte_for_byte() {
     let directory = fresh_directory();
     let database = database_of(&directory, 64);
@@ -124,6 +167,13 @@ fn a_backup_on_standard_output_is_the_file_byte_for_byte() {
     fs::write(&file, output.stdout).unwrap();
     assert_eq!(integrity(&file), "ok");
     assert_eq!(version(&file), version(&database));
+
+    // What a killed one left there has all secrets in it, and goes with the next.
+    let script = format!("ulimit -f 16; exec {} backup - --db {}", binary().display(), database.display());
+    let killed = Command::new("sh").args(["-c", &script]).env_clear().env("TMPDIR", &temporary).output().unwrap();
+    assert_eq!((killed.status.code(), names(&temporary).len()), (None, 1), "{killed:?}");
+    assert!(run(&temporary).status.success());
+    assert_eq!(names(&temporary), Vec::<String>::new());
 
     let unusable = run(&directory.join("nowhere"));
     assert_eq!((unusable.status.code(), unusable.stdout.len()), (Some(73), 0), "{unusable:?}");
