@@ -169,7 +169,7 @@ fn a_backup_on_standard_output_is_the_file_byte_for_byte() {
     assert_eq!(version(&file), version(&database));
 
     // What a killed one left there has all secrets in it, and goes with the next.
-    let script = format!("ulimit -f 16; exec {} backup - --db {}", binary().display(), database.display());
+    let script = format!("ulimit -f 128; exec {} backup - --db {}", binary().display(), database.display());
     let killed = Command::new("sh").args(["-c", &script]).env_clear().env("TMPDIR", &temporary).output().unwrap();
     assert_eq!((killed.status.code(), names(&temporary).len()), (None, 1), "{killed:?}");
     assert!(run(&temporary).status.success());

@@ -95,7 +95,10 @@ fn what_is_only_worth_a_word_fails_nothing() {
     for name in ["schema-1", "replaced-20261122T101500Z", "replaced-20261122T101500Z-wal", "unfinished"] {
         private(&directory.join(format!("hallpass.db.{name}"))).unwrap();
     }
+    fs::hard_link(&database, directory.join("second.db")).unwrap();
     let report = commands.json(&["check"]);
+    let names = finding(&report, "names");
+    assert!(names.starts_with("notice: ") && names.contains(" has 1 more by a hard link; never open it by two"), "{names}");
     assert_eq!(finding(&report, "accounts"), "notice: none can sign in; hallpass user add NAME --email EMAIL");
     assert!(finding(&report, "base URL").starts_with("notice: none yet; "), "{report}");
     assert!(

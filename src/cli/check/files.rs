@@ -18,6 +18,7 @@ pub fn beside(db: &Path) -> Vec<Finding> {
     let directory = db.parent().unwrap_or(Path::new("/"));
     let ours = ours(&db, directory);
     let mut findings = vec![permissions(directory, &file, &ours), log(&db)];
+    findings.extend(names(&db, &file));
     findings.extend(ours.iter().filter_map(|(path, _)| left(&db, path)));
     findings.extend(disk(directory, file.len()));
     findings
@@ -71,6 +72,15 @@ fn log(db: &Path) -> Finding {
         }
         (log, _) => Finding::ok("log", format!("{} KiB", log.map_or(0, |log| log.len()) >> 10)),
     }
+}
+
+/// A hard link is another name of the same file, and its log and lock have names of their own: who opens the file by it knows
+/// nothing of what is in the log, or of the server.
+fn names(db: &Path, file: &Metadata) -> Option<Finding> {
+    let others = file.nlink().saturating_sub(1);
+    let found = || format!("{} has {others} more by a hard link", db.display());
+    let advice = "never open it by two: their logs know nothing of each other, and break it; remove the other (find / -samefile)";
+    (others > 0).then(|| Finding::notice("names", found(), advice))
 }
 
 /// A file that an upgrade or a restore has left.
