@@ -9,7 +9,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::secret::{of_stdin, without_line_ending};
 use super::seed::{Change, Compared, NotApplied, Seed};
-use super::{Exit, Failure, failed_at, open, open_existing, output, tell};
+use super::{Exit, Failure, failed_at, open, open_to_rehearse, output, tell};
 use crate::dev::world::Also;
 use crate::server::service::{now, random};
 use crate::store::{Fault, Role, Store};
@@ -51,7 +51,7 @@ impl Apply {
         if seed.has_secrets && self.file != "-" {
             warn_if_others_can_read(Path::new(&self.file));
         }
-        let store = if self.dry_run { open_existing(&self.db)? } else { open(&self.db, Role::Command)? };
+        let store = if self.dry_run { open_to_rehearse(&self.db)? } else { open(&self.db, Role::Command)? };
         let changes = write(seed, &store, &self.db, &self.file, self.dry_run)?;
         let count = |outcome: &str| changes.iter().filter(|change| change.outcome == outcome).count();
         let verb = if self.dry_run { "would be " } else { "" };

@@ -7,8 +7,8 @@ use argh::{ArgsInfo, FromArgs};
 use serde_json::{Map, Value};
 
 use super::progress::Progress;
-use super::{Exit, Failure, failed_at, look_at, tell};
-use crate::store::{Export as What, Fault, SCHEMA_VERSION};
+use super::{Exit, Failure, failed_at, look_at_todays, tell};
+use crate::store::{Export as What, Fault};
 
 /// Print all that is in the database as JSON, also while a server runs.
 #[derive(FromArgs, ArgsInfo)]
@@ -59,13 +59,7 @@ impl Export {
             (false, true) => What::Hashes,
             (false, false) => What::Plain,
         };
-        let onlooker = look_at(&self.db)?;
-        if onlooker.schema() < SCHEMA_VERSION {
-            let (db, found) = (self.db.display(), onlooker.schema());
-            let why =
-                format!("has schema {found}, and an export knows {SCHEMA_VERSION}; a server or another command steps it up");
-            return Err(Failure::new(Exit::Configuration, format!("{db} {why}")));
-        }
+        let onlooker = look_at_todays(&self.db)?;
         let progress = Progress::of("exporting");
         let mut rows = 0;
         let mut document = Document { out: BufWriter::new(io::stdout().lock()), is_begun: false, is_first: true };

@@ -35,7 +35,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use crate::oauth::event::{Event, EventKind, Source};
 use crate::server::log;
-use crate::store::{Fault, Onlooker, OpenError, Role, SteppedUp, Store};
+use crate::store::{Fault, Onlooker, OpenError, Role, SCHEMA_VERSION, SteppedUp, Store};
 
 /// An OAuth 2 server that speaks Mastodon's dialect: one binary, one SQLite file.
 #[derive(FromArgs, ArgsInfo)]
@@ -195,6 +195,23 @@ fn open_existing(path: &Path) -> Result<Store, Failure> {
 fn look_at(path: &Path) -> Result<Onlooker, Failure> {
     must_be_there(path)?;
     Onlooker::open(path).map_err(refused_at(path))
+}
+
+/// The same, of today's schema.
+fn look_at_todays(path: &Path) -> Result<Onlooker, Failure> {
+    let onlooker = look_at(path)?;
+    let found = onlooker.schema();
+    if found == SCHEMA_VERSION {
+        return Ok(onlooker);
+    }
+    let why = format!("has schema {found}, and this is done with {SCHEMA_VERSION}; a server or another command steps it up");
+    Err(Failure::new(Exit::Configuration, format!("{} {why}", path.display())))
+}
+
+/// Opens a database to rehearse a change of it: as with [`look_at`], nothing in it is changed.
+fn open_to_rehearse(path: &Path) -> Result<Store, Failure> {
+    look_at_todays(path)?;
+    open(path, Role::Command)
 }
 
 fn must_be_there(path: &Path) -> Result<(), Failure> {

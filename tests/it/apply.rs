@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::say::{D_CLIENT, D_GRANT};
 use crate::support::server::fresh_directory;
 use crate::support::{App, Browser, Commands, OOB, PASSWORD, Server};
+use crate::upgrade::{of_schema_1, version};
 
 const NOT_FOUND: i32 = 3;
 const CANNOT_OPEN: i32 = 73;
@@ -363,6 +364,22 @@ fn secrets_come_from_files_beside_the_seed_and_who_else_can_read_it_is_told() {
     let faults = seed.refused(&commands, |_| {});
     assert!(faults[0].starts_with("users[0].password_file: ") && faults[0].contains("nowhere cannot be read: "), "{faults:?}");
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_rehearsal_does_not_step_an_old_file_up() {
+    let directory = fresh_directory();
+    let commands = Commands::on(&of_schema_1(&directory));
+    let seed = Seed::beside(&commands);
+    let apps = directory.join("apps.json");
+    std::fs::write(&apps, r#"[{"name": "x", "uid": "x", "secret": "", "redirect_uri": ""}]"#).unwrap();
+    std::fs::set_permissions(&apps, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for words in [["apply", seed.file(), "--dry-run"].as_slice(), &["import", "mastodon", apps.to_str().unwrap(), "--dry-run"]] {
+        let line = commands.refused(words, UNUSABLE);
+        assert!(line.contains("has schema 1, and this is done with"), "{line}");
+        assert_eq!(version(&commands.db), 1);
+    }
+    let _ = std::fs::remove_dir_all(directory);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn an_export_of_an_empty_file_has_empty_lists_and_of_an_old_one_none_and_changes
     let directory = fresh_directory();
     let old = of_schema_1(&directory);
     let line = Commands::on(&old).refused(&["export"], 78);
-    assert!(line.contains("hallpass.db has schema 1, and an export knows"), "{line}");
+    assert!(line.contains("hallpass.db has schema 1, and this is done with"), "{line}");
     assert_eq!(version(&old), 1);
     let database = directory.join("new.db");
     add_user(&database, "alice", "alice@example.org", PASSWORD);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::apply::{text_of, warn_if_others_can_read};
 use super::progress::Progress;
 use super::secret::of_stdin;
-use super::{Exit, Failure, done, failed_at, open_existing, output, tell};
+use super::{Exit, Failure, done, failed_at, open_existing, open_to_rehearse, output, tell};
 use crate::oauth::time::Timestamp;
 use crate::server::service::now;
 use crate::store::{Imported, Store};
@@ -129,7 +129,7 @@ impl Import {
 
 fn run(software: Software, file: &str, dry_run: bool, db: &Path, json: bool) -> Result<(), Failure> {
     let rows = read(software, file)?;
-    let store = open_existing(db)?;
+    let store = if dry_run { open_to_rehearse(db)? } else { open_existing(db)? };
     let outcome = import(software, &rows, &store, db, dry_run)?;
     let Outcome { imported, unchanged, refused } = &outcome;
     let are = if dry_run { "would be" } else { "are" };
