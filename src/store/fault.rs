@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// A fault of ours. The cause, which is displayed, is for the log; the caller is told 503 or 500.
 #[derive(Clone, Debug)]
@@ -76,6 +77,7 @@ impl From<rusqlite::Error> for Fault {
         let kind = match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed) => OutageKind::Locked,
             Some(DiskFull) => OutageKind::Full,
+            _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => OutageKind::Full,
             Some(ReadOnly | PermissionDenied) => OutageKind::ReadOnly,
             Some(SystemIoFailure | CannotOpen | OperationInterrupted | OperationAborted) => OutageKind::Disk,
             Some(OutOfMemory) => OutageKind::Memory,
@@ -90,6 +92,7 @@ impl From<rusqlite::Error> for Fault {
 /// (<https://www.sqlite.org/rescode.html>).
 pub fn cause_of(error: &rusqlite::Error) -> String {
     match error.sqlite_extended_error_code() {
+        Some(SQLITE_IOERR_SHMSIZE) => "there is no room for its -shm; the disk is full, or its quota is: make room".into(),
         Some(extended) if extended > 0xff => format!("{error} (SQLite {extended})"),
         _ => error.to_string(),
     }
@@ -99,6 +102,22 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Unavailable(Outage { cause, .. }) | Fault::Damaged(cause) | Fault::Bug(cause) => f.write_str(cause),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    /// Without -shm not even a reader gets in, and of a full disk it is the first that finds no room.
+    #[test]
+    fn a_full_disk_is_told_by_its_name() {
+        for code in [ffi::SQLITE_FULL, SQLITE_IOERR_SHMSIZE] {
+            let fault = Fault::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+            assert_eq!((fault.word(), fault.to_string().contains("disk is full")), ("full", true), "{fault}");
         }
     }
 }
