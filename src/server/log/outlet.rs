@@ -11,10 +11,12 @@ use std::time::Duration;
 const ROOM: usize = 1 << 20;
 /// What a pipe takes in one piece, so that lines of several processes do not mix (PIPE_BUF).
 const PIECE: usize = 4096;
+/// How long lines gather after some were written: to wake a thread for each would cost more than the answer it tells of.
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub struct Outlet {
     state: Mutex<State>,
-    /// Rung when there is something to write.
+    /// Rung when there is something to write, and nobody should wait for more.
     filled: Condvar,
     /// Rung when everything was written.
     emptied: Condvar,
@@ -29,14 +31,26 @@ struct State {
     /// Whether the last line that was written broke off.
     is_torn: bool,
     is_writing: bool,
+    /// The thread lets lines gather.
+    is_pausing: bool,
+    /// Somebody waits until all is written.
+    is_hurried: bool,
     /// Without the thread every line is written where it is logged.
     has_thread: bool,
 }
 
 impl Outlet {
     pub const fn new() -> Outlet {
-        let state =
-            State { waiting: String::new(), dropped: 0, dropped_in_all: 0, is_torn: false, is_writing: false, has_thread: false };
+        let state = State {
+            waiting: String::new(),
+            dropped: 0,
+            dropped_in_all: 0,
+            is_torn: false,
+            is_writing: false,
+            is_pausing: false,
+            is_hurried: false,
+            has_thread: false,
+        };
         Outlet { state: Mutex::new(state), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
@@ -57,7 +71,7 @@ impl Outlet {
             state.dropped_in_all += 1;
         } else {
             state.waiting.push_str(line);
-            if !state.is_writing {
+            if !(state.is_writing || state.is_pausing) || state.waiting.len() > ROOM / 2 {
                 self.filled.notify_one();
             }
         }
@@ -66,7 +80,11 @@ impl Outlet {
     /// Waits until all is written, for so long at most: whoever does not read must not keep the process from ending.
     pub fn flush(&self, patience: Duration) {
         let unwritten = |state: &mut State| state.has_thread && (state.is_writing || !state.waiting.is_empty());
-        drop(self.emptied.wait_timeout_while(self.lock(), patience, unwritten));
+        let mut state = self.lock();
+        state.is_hurried = true;
+        self.filled.notify_one();
+        let waited = self.emptied.wait_timeout_while(state, patience, unwritten);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_hurried = false;
     }
 
     /// Lines that nobody can read, since the start.
@@ -78,7 +96,17 @@ impl Outlet {
     fn write_for_ever(&self, to: &mut impl Write, say_dropped: &impl Fn(u64) -> String) {
         loop {
             self.write_next(to, say_dropped);
+            self.pause(PAUSE);
         }
+    }
+
+    /// Lets lines gather, unless somebody waits for them or they become many.
+    fn pause(&self, most: Duration) {
+        let mut state = self.lock();
+        state.is_pausing = true;
+        let may_gather = |state: &mut State| !state.is_hurried && state.waiting.len() <= ROOM / 2;
+        let paused = self.filled.wait_timeout_while(state, most, may_gather);
+        paused.unwrap_or_else(PoisonError::into_inner).0.is_pausing = false;
     }
 
     /// Writes what waits, once something does.
@@ -235,6 +263,27 @@ mod tests {
             outlet.flush(Duration::from_secs(60));
         });
         assert!(outlet.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn who_flushes_does_not_wait_for_more_lines() {
+        let outlet = with_thread();
+        std::thread::scope(|scope| {
+            outlet.push("first\n");
+            let writing = scope.spawn(|| {
+                let mut written = Vec::new();
+                outlet.write_next(&mut written, &say);
+                outlet.pause(Duration::from_secs(600));
+                outlet.write_next(&mut written, &say);
+                written
+            });
+            while !outlet.lock().is_pausing {
+                std::thread::yield_now();
+            }
+            outlet.push("second\n");
+            outlet.flush(Duration::from_secs(60));
+            assert_eq!(writing.join().unwrap(), b"first\nsecond\n");
+        });
     }
 
     #[test]
