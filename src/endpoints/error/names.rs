@@ -232,7 +232,8 @@ mod tests {
     fn every_name_that_is_given_is_among_all() {
         let given = [include_str!("names.rs"), include_str!("../../store/fault.rs")];
         let given = given.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once("=> \""));
-        let given: Vec<&str> = given.map(|(_, rest)| rest.split('"').next().unwrap()).collect();
+        let texts = given.map(|(_, rest)| rest.split('"').next().unwrap());
+        let given: Vec<&str> = texts.filter(|text| !text.contains(' ')).collect(); // sentences are for the log
         assert!(given.len() > 50, "{given:?}");
         for name in given {
             assert_eq!(NAMES[number_of(name)], name);
