@@ -8,9 +8,11 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::getuid;
 
+use crate::store::directory_of;
+
 /// What stands in the way of reading and writing this database, as a sentence for the operator; `None` if it is something else.
 pub fn advice(path: &Path) -> Option<String> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     if is_denied(path, Access::READ_OK | Access::WRITE_OK)
         && let Ok(owner) = fs::metadata(path)
     {

@@ -256,15 +256,16 @@ pub fn reads_body(path: &str) -> bool {
 }
 
 /// One trailing slash is ignored (C-GEN-11).
-fn routed_path(path: &str) -> &str {
+pub fn routed_path(path: &str) -> &str {
     match path.strip_suffix('/') {
         Some(bare) if !bare.is_empty() => bare,
         _ => path,
     }
 }
 
-fn allowed(endpoints: &[(Verb, Endpoint)]) -> String {
-    endpoints.iter().map(|(verb, _)| verb.allows()).collect::<Vec<_>>().join(", ")
+/// For `Allow`: the methods that a path answers to, whatever it answers with.
+pub fn allowed<T>(operations: &[(Verb, T)]) -> String {
+    operations.iter().map(|(verb, _)| verb.allows()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a form that cannot say DELETE says it this way (C-AUT-30).

@@ -10,7 +10,7 @@ pub fn nearest<'k>(sent: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 }
 
 /// How many characters have to be put in, taken out or replaced to make one text the other.
-fn edits(one: &str, other: &str) -> usize {
+pub fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().take(CHARACTERS).collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (above, character) in one.chars().take(CHARACTERS).enumerate() {
@@ -33,9 +33,16 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (one, other, expected) in
-            [("", "", 0), ("a", "", 1), ("read", "raed", 2), ("kitten", "sitting", 3), ("http://a/cb", "https://a/cb/", 2)]
-        {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "abd", 1),
+            ("", "ab", 2),
+            ("a", "", 1),
+            ("read", "raed", 2),
+            ("kitten", "sitting", 3),
+            ("http://a/cb", "https://a/cb/", 2),
+        ] {
             assert_eq!(edits(one, other), expected, "{one} {other}");
         }
     }

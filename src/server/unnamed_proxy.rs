@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::peer::SocketPeer;
 use crate::http::HeaderMap;
+use crate::oauth::subscriber::subscriber;
 
 /// So many requests from one private address, and from no other, are no accident.
 const MANY: u32 = 100;
@@ -81,7 +82,7 @@ pub fn network_of(address: IpAddr) -> Option<String> {
             [a, b, ..] => format!("{a}.{b}.0.0/16"),
         },
         IpAddr::V6(v6) if v6.is_loopback() => "::1".into(),
-        IpAddr::V6(v6) => format!("{}/64", std::net::Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        IpAddr::V6(_) => format!("{}/64", subscriber(address)),
     })
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Read;
 use super::fault::cause_of;
 use super::onlooker::{Onlooker, state_of};
-use super::open::{OpenError, beside, new};
+use super::open::{OpenError, beside, directory_of, new};
 
 /// Pages between two words on how far the copy is: four MiB.
 const PAGES: i32 = 1_024;
@@ -111,8 +111,7 @@ fn take_away(path: &Path) -> Result<(), CopyError> {
 
 /// A name is on the disk when its directory is.
 pub fn sync_directory(of: &Path) -> io::Result<()> {
-    let directory = of.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(directory)?.sync_all()
+    fs::File::open(directory_of(of))?.sync_all()
 }
 
 impl Onlooker {

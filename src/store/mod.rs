@@ -51,7 +51,7 @@ pub use events::{EventFilter, EventOnFile};
 pub use exporting::Export;
 pub use fault::{Fault, OutageKind};
 pub use onlooker::Onlooker;
-pub use open::{OpenError, Role};
+pub use open::{OpenError, Role, directory_of};
 use readers::Readers;
 use readiness::Readiness;
 pub use restoring::Restoration;

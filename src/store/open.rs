@@ -249,14 +249,15 @@ fn options() -> OpenOptions {
     options
 }
 
-fn directory_of(path: &Path) -> &Path {
+/// The directory that a name is in.
+pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Gives a file the owner of another one or, where that is not there, of its directory, as far as that is allowed: what root
 /// makes would be closed to the server.
 pub fn belongs_to_owner_of(file: &fs::File, other: &Path) {
-    let there = fs::metadata(other).or_else(|_| fs::metadata(other.parent().unwrap_or(Path::new("."))));
+    let there = fs::metadata(other).or_else(|_| fs::metadata(directory_of(other)));
     if let Ok(there) = there {
         let _ = fchown(file, Some(there.uid()), Some(there.gid()));
     }

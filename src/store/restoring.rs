@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::copying::{CopyError, Unfinished, sync_directory};
-use super::open::{OpenError, belongs_to_owner_of, beside, lock};
+use super::open::{OpenError, belongs_to_owner_of, beside, directory_of, lock};
 use super::{Fault, Write};
 use crate::oauth::time::Timestamp;
 
@@ -85,9 +85,8 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     if path.exists() {
         return path.canonicalize();
     }
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or_else(|| io::Error::other("it is no name of a file"))?;
-    Ok(directory.canonicalize()?.join(name))
+    Ok(directory_of(path).canonicalize()?.join(name))
 }
 
 /// Holds the old file until it is dropped, if nobody else has it open. One that SQLite can make nothing of is nobody's.

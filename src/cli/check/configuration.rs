@@ -6,6 +6,7 @@ use super::Finding;
 use crate::cli::Hallpass;
 use crate::cli::environment::{self, Variables};
 use crate::config::BaseUrl;
+use crate::oauth::nearness::edits;
 
 /// The base URL: that of the last start, and that of the next one if a variable says it.
 pub fn told(host: Option<&str>, variable: Variables) -> Vec<Finding> {
@@ -36,7 +37,7 @@ pub fn unread(names: impl Iterator<Item = String>) -> Vec<Finding> {
     let mut unread: Vec<String> = names.filter(|name| name.starts_with("HALLPASS_") && !known.contains(name)).collect();
     unread.sort();
     let told = unread.iter().map(|name| {
-        let nearest = known.iter().map(|known| (distance(name, known), known)).min();
+        let nearest = known.iter().map(|known| (edits(name, known), known)).min();
         let advice = match nearest {
             Some((difference, meant)) if difference <= 3 => format!("is {meant} meant?"),
             _ => "no flag is called so; hallpass COMMAND --help names the variable of each".into(),
@@ -44,22 +45,6 @@ pub fn unread(names: impl Iterator<Item = String>) -> Vec<Finding> {
         Finding::notice("variable", format!("{name} is set, and nothing reads it"), advice)
     });
     told.collect()
-}
-
-/// How many letters have to be typed, taken away or replaced to make one word the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = above + 1;
-        for (column, with) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *with);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -77,14 +62,6 @@ mod tests {
         assert_eq!(told[0].0, "HALLPASS_BASEURL is set, and nothing reads it");
         assert_eq!(told[0].1.as_deref(), Some("is HALLPASS_BASE_URL meant?"));
         assert!(told[1].1.as_ref().unwrap().starts_with("no flag is called so"), "{told:?}");
-    }
-
-    #[test]
-    fn letters_are_counted() {
-        for (one, other, expected) in [("", "", 0), ("abc", "abc", 0), ("abc", "abd", 1), ("kitten", "sitting", 3), ("", "ab", 2)]
-        {
-            assert_eq!((distance(one, other), distance(other, one)), (expected, expected), "{one} {other}");
-        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::foreseeable::ForeseeableRandom;
 use super::world::World;
-use crate::endpoints::{AuthorizationServer, Random, Service, Verb};
+use crate::endpoints::{AuthorizationServer, Random, Service, Verb, allowed, routed_path};
 use crate::http::{HeaderMap, Misbehaviour, Request, Response, StatusCode};
 use crate::oauth::secret::Secret;
 use crate::oauth::session::PreSession;
@@ -100,7 +100,7 @@ impl Controlled {
     }
 
     fn answer_call(&self, call: &Call) -> Response {
-        let path = without_slash(&call.request.path);
+        let path = routed_path(&call.request.path);
         if path == "/dev" {
             return self.server.as_sent(call.request, page::answer(call).unwrap_or_else(Response::from));
         }
@@ -119,7 +119,7 @@ impl Controlled {
 
     /// The answer of the server, unless a fault was ordered for it.
     fn answer_of_server(&self, request: &Request, now: Timestamp, random: Random) -> Response {
-        let Some((id, effect)) = self.faults.next(&request.method, without_slash(&request.path)) else {
+        let Some((id, effect)) = self.faults.next(&request.method, routed_path(&request.path)) else {
             return self.server.answer(request, now, random);
         };
         let mut response = match effect.answer {
@@ -209,15 +209,6 @@ impl Call<'_> {
 
 fn is_control(path: &str) -> bool {
     path.strip_prefix("/dev").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// One trailing slash is ignored, as everywhere (C-GEN-11).
-fn without_slash(path: &str) -> &str {
-    path.strip_suffix('/').filter(|bare| !bare.is_empty()).unwrap_or(path)
-}
-
-fn allowed(operations: &[(Verb, Operation)]) -> String {
-    operations.iter().map(|(verb, _)| verb.allows()).collect::<Vec<_>>().join(", ")
 }
 
 fn openapi(_: &Call) -> Result<Response, Refusal> {
