@@ -20,7 +20,9 @@ fn each_request_is_told_with_its_answer_and_its_reason() {
     let refused = refused.expect(400);
     server.get("/nowhere").accept("application/json").send().expect(404);
     server.post("/oauth/token").body("application/json", &vec![b' '; 70_000]).send().expect(413); // the edge's own refusal
-    server.get("/style.css").send().expect(200); // a page's, not a client's
+    for brought_along in ["/style.css", "/parts.css", "/favicon.ico"] {
+        server.get(brought_along).send().expect(200); // a page's, not a client's
+    }
     ask(&server, "/dev/faults", &json!({ "path": "/health", "truncate": 1, "delay_ms": 20 })).expect(201);
     crate::support::client::exchange(server.address, &server.get("/health").bytes());
     let requests = seen(&server, "");

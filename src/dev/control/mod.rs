@@ -189,7 +189,7 @@ impl Service for Controlled {
     }
 
     fn answered(&self, request: &Request, response: &Response, took: Duration, now: fn() -> Timestamp) {
-        let is_a_pages = matches!(request.path.as_str(), "/style.css" | "/favicon.ico"); // which no client asks for
+        let is_a_pages = matches!(request.path.as_str(), "/style.css" | "/parts.css" | "/favicon.ico"); // which no client asks for
         if !is_control(&request.path) && !is_a_pages {
             self.requests.note(request, response, took, self.clock.at(now()));
         }
